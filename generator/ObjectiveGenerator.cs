@@ -1,0 +1,11 @@
+using Microsoft.CodeAnalysis;
+
+namespace Dpo.Autodiff.Generator;
+
+[Generator(LanguageNames.CSharp)]
+public sealed class ObjectiveGenerator : IIncrementalGenerator
+{
+    public void Initialize(IncrementalGeneratorInitializationContext context)
+    {
+    }
+}
