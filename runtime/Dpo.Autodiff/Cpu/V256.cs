@@ -1,0 +1,333 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Dpo.Autodiff.Cpu;
+
+/// <summary>256 bits of <typeparamref name="T"/>.</summary>
+/// <typeparam name="T">float or double.</typeparam>
+public readonly unsafe struct V256<T> : IVector<V256<T>, T>
+    where T : unmanaged
+{
+    private readonly Vector256<T> lanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private V256(Vector256<T> lanes) => this.lanes = lanes;
+
+    /// <inheritdoc/>
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector256<T>.Count;
+    }
+
+    /// <inheritdoc/>
+    public static V256<T> LaneNumbers
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => new(Vector256<T>.Indices);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator +(V256<T> left, V256<T> right) => new(left.lanes + right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator -(V256<T> left, V256<T> right) => new(left.lanes - right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator *(V256<T> left, V256<T> right) => new(left.lanes * right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator /(V256<T> left, V256<T> right) => new(left.lanes / right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator -(V256<T> value) => new(-value.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator &(V256<T> left, V256<T> right) => new(left.lanes & right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator |(V256<T> left, V256<T> right) => new(left.lanes | right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator ^(V256<T> left, V256<T> right) => new(left.lanes ^ right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator ~(V256<T> value) => new(~value.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Create(double value) => typeof(T) == typeof(float)
+        ? new(Vector256.Create((float)value).As<float, T>())
+        : new(Vector256.Create(value).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Broadcast(T value) => new(Vector256.Create(value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Condition(bool value) => new(value ? Vector256<T>.AllBitsSet : Vector256<T>.Zero);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> FirstLanes(int count) => new(typeof(T) == typeof(float)
+        ? Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).As<int, T>()
+        : Vector256.LessThan(Vector256<long>.Indices, Vector256.Create((long)count)).As<long, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Load(ref readonly T source, nint index, int count) =>
+        count >= Count ? new(Vector256.LoadUnsafe(in source, (nuint)index)) : LoadFirst(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), count);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V256<T> value, ref T target, nint index, int count)
+    {
+        if (count >= Count)
+            value.lanes.StoreUnsafe(ref target, (nuint)index);
+        else
+            StoreFirst(value, ref Unsafe.Add(ref target, index), count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V256<T> value, ref T target, nint index, int count, bool streaming)
+    {
+        if (streaming && count >= Count)
+            value.lanes.StoreAlignedNonTemporal((T*)Unsafe.AsPointer(ref Unsafe.Add(ref target, index)));
+        else
+            Store(value, ref target, index, count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> LoadCondition(ref readonly byte source, nint index, int count) =>
+        FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+
+    /// <inheritdoc/>
+    public static void StoreCondition(V256<T> value, ref byte target, nint index, int count) =>
+        ConditionBytes.Store(ToCondition(value), ref target, index, Math.Min(count, Count));
+
+    /// <inheritdoc/>
+    public static V256<T> Gather(ref readonly T source, Int64Lanes indices, int count)
+    {
+        var elements = stackalloc T[Vector256<T>.Count];
+        count = Math.Min(count, Count);
+        for (var lane = 0; lane < count; lane++)
+            elements[lane] = Unsafe.Add(ref Unsafe.AsRef(in source), (nint)indices[lane]);
+        return new(Vector256.Load(elements));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Element(V256<T> value, int lane) => lane == 0 ? value.lanes.ToScalar() : value.lanes.GetElement(lane);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyLane(V256<T> condition) => condition.lanes.AsByte() != Vector256<byte>.Zero;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Equal(V256<T> left, V256<T> right) => new(Vector256.Equals(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Less(V256<T> left, V256<T> right) => new(Vector256.LessThan(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> LessOrEqual(V256<T> left, V256<T> right) => new(Vector256.LessThanOrEqual(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Where(V256<T> condition, V256<T> whenTrue, V256<T> whenFalse) =>
+        new(Vector256.ConditionalSelect(condition.lanes, whenTrue.lanes, whenFalse.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Min(V256<T> left, V256<T> right) => new(Vector256.Min(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Max(V256<T> left, V256<T> right) => new(Vector256.Max(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Abs(V256<T> value) => new(Vector256.Abs(value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Sqrt(V256<T> value) => new(Vector256.Sqrt(value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Round(V256<T> value) => typeof(T) == typeof(float)
+        ? new(Vector256.Round(value.lanes.AsSingle()).As<float, T>())
+        : new(Vector256.Round(value.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> MultiplyAdd(V256<T> left, V256<T> right, V256<T> addend) => typeof(T) == typeof(float)
+        ? new(Vector256.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), addend.lanes.AsSingle()).As<float, T>())
+        : new(Vector256.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Scale(V256<T> value, V256<T> exponent)
+    {
+        // In two steps, so that neither factor leaves the range of normal numbers; the first product is exact.
+        if (typeof(T) == typeof(float))
+        {
+            var half = Vector256.Floor(exponent.lanes.AsSingle() * 0.5f);
+            var first = PowerOfTwo(half);
+            var second = PowerOfTwo(exponent.lanes.AsSingle() - half);
+            return new((value.lanes.AsSingle() * first * second).As<float, T>());
+        }
+        else
+        {
+            var half = Vector256.Floor(exponent.lanes.AsDouble() * 0.5);
+            var first = PowerOfTwo(half);
+            var second = PowerOfTwo(exponent.lanes.AsDouble() - half);
+            return new((value.lanes.AsDouble() * first * second).As<double, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Significand(V256<T> value, out V256<T> exponent)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            var x = value.lanes.AsSingle();
+            var subnormal = Vector256.LessThan(x, Vector256.Create(1.17549435e-38f));
+            x = Vector256.ConditionalSelect(subnormal, x * 8388608f, x);
+
+            // Counted from the bits of sqrt(1/2), so that the significand comes out in [sqrt(1/2), sqrt(2)).
+            var bits = x.AsInt32() - Vector256.Create(0x3F3504F3);
+            var whole = Vector256.ConvertToSingle(bits >> 23);
+            exponent = new((whole - (subnormal & Vector256.Create(23f))).As<float, T>());
+            return new(((bits & Vector256.Create(0x007FFFFF)) + Vector256.Create(0x3F3504F3)).As<int, T>());
+        }
+        else
+        {
+            var x = value.lanes.AsDouble();
+            var subnormal = Vector256.LessThan(x, Vector256.Create(2.2250738585072014e-308));
+            x = Vector256.ConditionalSelect(subnormal, x * 4503599627370496.0, x);
+
+            // The exponent is biased to be positive and read through the bits of 2^52: not every machine converts int64 lanes.
+            var bits = x.AsInt64() - Vector256.Create(0x3FE6A09E667F3BCD);
+            var biased = (bits + Vector256.Create(0x4000000000000000)) >>> 52;
+            var whole = (biased | Vector256.Create(0x4330000000000000)).AsDouble() - Vector256.Create(4503599627370496.0 + 1024.0);
+            exponent = new((whole - (subnormal & Vector256.Create(52.0))).As<double, T>());
+            return new(((bits & Vector256.Create(0x000FFFFFFFFFFFFF)) + Vector256.Create(0x3FE6A09E667F3BCD)).As<long, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    public static V256<T> FromInt64(Int64Lanes value)
+    {
+        var elements = stackalloc T[Vector256<T>.Count];
+        for (var lane = 0; lane < Vector256<T>.Count; lane++)
+        {
+            if (typeof(T) == typeof(float))
+                ((float*)elements)[lane] = value[lane];
+            else
+                ((double*)elements)[lane] = value[lane];
+        }
+
+        return new(Vector256.Load(elements));
+    }
+
+    /// <inheritdoc/>
+    public static Int64Lanes ToInt64(V256<T> value)
+    {
+        var lanes = default(Int64Lanes);
+        ref var first = ref Unsafe.As<Int64Lanes, long>(ref lanes);
+        for (var lane = 0; lane < Vector256<T>.Count; lane++)
+        {
+            Unsafe.Add(ref first, lane) = typeof(T) == typeof(float)
+                ? (long)value.lanes.AsSingle().GetElement(lane)
+                : (long)value.lanes.AsDouble().GetElement(lane);
+        }
+
+        return lanes;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> FromCondition(Int64Lanes condition) => typeof(T) == typeof(float)
+        ? new(LaneConversion.Narrow256(condition).As<int, T>())
+        : new(LaneConversion.Take256(condition).As<long, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Int64Lanes ToCondition(V256<T> condition) => typeof(T) == typeof(float)
+        ? LaneConversion.Widen(condition.lanes.AsInt32())
+        : LaneConversion.Widen(condition.lanes.AsInt64());
+
+    // 2^k for a whole k: adding 1.5 * 2^23 (or 2^52) leaves k in the low bits, of which the shift keeps the biased exponent.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> PowerOfTwo(Vector256<float> whole) =>
+        (((whole + Vector256.Create(12582912f)).AsInt32() + Vector256.Create(127)) << 23).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> PowerOfTwo(Vector256<double> whole) =>
+        (((whole + Vector256.Create(6755399441055744.0)).AsInt64() + Vector256.Create(1023L)) << 52).AsDouble();
+
+    // A masked access where the machine has one (it keeps the registers of the loop), element by element elsewhere.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V256<T> LoadFirst(ref T source, int count)
+    {
+        if (Avx.IsSupported)
+        {
+            var mask = FirstLanes(count).lanes;
+            return typeof(T) == typeof(float)
+                ? new(Avx.MaskLoad((float*)Unsafe.AsPointer(ref source), mask.AsSingle()).As<float, T>())
+                : new(Avx.MaskLoad((double*)Unsafe.AsPointer(ref source), mask.AsDouble()).As<double, T>());
+        }
+
+        return LoadEach(ref source, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFirst(V256<T> value, ref T target, int count)
+    {
+        if (Avx.IsSupported)
+        {
+            var mask = FirstLanes(count).lanes;
+            if (typeof(T) == typeof(float))
+                Avx.MaskStore((float*)Unsafe.AsPointer(ref target), mask.AsSingle(), value.lanes.AsSingle());
+            else
+                Avx.MaskStore((double*)Unsafe.AsPointer(ref target), mask.AsDouble(), value.lanes.AsDouble());
+            return;
+        }
+
+        StoreEach(value, ref target, count);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static V256<T> LoadEach(ref T source, int count)
+    {
+        var elements = stackalloc T[Vector256<T>.Count];
+        for (var lane = 0; lane < count; lane++)
+            elements[lane] = Unsafe.Add(ref source, lane);
+        return new(Vector256.Load(elements));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StoreEach(V256<T> value, ref T target, int count)
+    {
+        for (var lane = 0; lane < count; lane++)
+            Unsafe.Add(ref target, lane) = value.lanes.GetElement(lane);
+    }
+}

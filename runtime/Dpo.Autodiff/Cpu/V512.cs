@@ -1,0 +1,333 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Dpo.Autodiff.Cpu;
+
+/// <summary>512 bits of <typeparamref name="T"/>.</summary>
+/// <typeparam name="T">float or double.</typeparam>
+public readonly unsafe struct V512<T> : IVector<V512<T>, T>
+    where T : unmanaged
+{
+    private readonly Vector512<T> lanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private V512(Vector512<T> lanes) => this.lanes = lanes;
+
+    /// <inheritdoc/>
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512<T>.Count;
+    }
+
+    /// <inheritdoc/>
+    public static V512<T> LaneNumbers
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => new(Vector512<T>.Indices);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator +(V512<T> left, V512<T> right) => new(left.lanes + right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator -(V512<T> left, V512<T> right) => new(left.lanes - right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator *(V512<T> left, V512<T> right) => new(left.lanes * right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator /(V512<T> left, V512<T> right) => new(left.lanes / right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator -(V512<T> value) => new(-value.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator &(V512<T> left, V512<T> right) => new(left.lanes & right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator |(V512<T> left, V512<T> right) => new(left.lanes | right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator ^(V512<T> left, V512<T> right) => new(left.lanes ^ right.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator ~(V512<T> value) => new(~value.lanes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Create(double value) => typeof(T) == typeof(float)
+        ? new(Vector512.Create((float)value).As<float, T>())
+        : new(Vector512.Create(value).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Broadcast(T value) => new(Vector512.Create(value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Condition(bool value) => new(value ? Vector512<T>.AllBitsSet : Vector512<T>.Zero);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> FirstLanes(int count) => new(typeof(T) == typeof(float)
+        ? Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).As<int, T>()
+        : Vector512.LessThan(Vector512<long>.Indices, Vector512.Create((long)count)).As<long, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Load(ref readonly T source, nint index, int count) =>
+        count >= Count ? new(Vector512.LoadUnsafe(in source, (nuint)index)) : LoadFirst(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), count);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V512<T> value, ref T target, nint index, int count)
+    {
+        if (count >= Count)
+            value.lanes.StoreUnsafe(ref target, (nuint)index);
+        else
+            StoreFirst(value, ref Unsafe.Add(ref target, index), count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V512<T> value, ref T target, nint index, int count, bool streaming)
+    {
+        if (streaming && count >= Count)
+            value.lanes.StoreAlignedNonTemporal((T*)Unsafe.AsPointer(ref Unsafe.Add(ref target, index)));
+        else
+            Store(value, ref target, index, count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> LoadCondition(ref readonly byte source, nint index, int count) =>
+        FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+
+    /// <inheritdoc/>
+    public static void StoreCondition(V512<T> value, ref byte target, nint index, int count) =>
+        ConditionBytes.Store(ToCondition(value), ref target, index, Math.Min(count, Count));
+
+    /// <inheritdoc/>
+    public static V512<T> Gather(ref readonly T source, Int64Lanes indices, int count)
+    {
+        var elements = stackalloc T[Vector512<T>.Count];
+        count = Math.Min(count, Count);
+        for (var lane = 0; lane < count; lane++)
+            elements[lane] = Unsafe.Add(ref Unsafe.AsRef(in source), (nint)indices[lane]);
+        return new(Vector512.Load(elements));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Element(V512<T> value, int lane) => lane == 0 ? value.lanes.ToScalar() : value.lanes.GetElement(lane);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyLane(V512<T> condition) => condition.lanes.AsByte() != Vector512<byte>.Zero;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Equal(V512<T> left, V512<T> right) => new(Vector512.Equals(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Less(V512<T> left, V512<T> right) => new(Vector512.LessThan(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> LessOrEqual(V512<T> left, V512<T> right) => new(Vector512.LessThanOrEqual(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Where(V512<T> condition, V512<T> whenTrue, V512<T> whenFalse) =>
+        new(Vector512.ConditionalSelect(condition.lanes, whenTrue.lanes, whenFalse.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Min(V512<T> left, V512<T> right) => new(Vector512.Min(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Max(V512<T> left, V512<T> right) => new(Vector512.Max(left.lanes, right.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Abs(V512<T> value) => new(Vector512.Abs(value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Sqrt(V512<T> value) => new(Vector512.Sqrt(value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Round(V512<T> value) => typeof(T) == typeof(float)
+        ? new(Vector512.Round(value.lanes.AsSingle()).As<float, T>())
+        : new(Vector512.Round(value.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> MultiplyAdd(V512<T> left, V512<T> right, V512<T> addend) => typeof(T) == typeof(float)
+        ? new(Vector512.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), addend.lanes.AsSingle()).As<float, T>())
+        : new(Vector512.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Scale(V512<T> value, V512<T> exponent)
+    {
+        // In two steps, so that neither factor leaves the range of normal numbers; the first product is exact.
+        if (typeof(T) == typeof(float))
+        {
+            var half = Vector512.Floor(exponent.lanes.AsSingle() * 0.5f);
+            var first = PowerOfTwo(half);
+            var second = PowerOfTwo(exponent.lanes.AsSingle() - half);
+            return new((value.lanes.AsSingle() * first * second).As<float, T>());
+        }
+        else
+        {
+            var half = Vector512.Floor(exponent.lanes.AsDouble() * 0.5);
+            var first = PowerOfTwo(half);
+            var second = PowerOfTwo(exponent.lanes.AsDouble() - half);
+            return new((value.lanes.AsDouble() * first * second).As<double, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Significand(V512<T> value, out V512<T> exponent)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            var x = value.lanes.AsSingle();
+            var subnormal = Vector512.LessThan(x, Vector512.Create(1.17549435e-38f));
+            x = Vector512.ConditionalSelect(subnormal, x * 8388608f, x);
+
+            // Counted from the bits of sqrt(1/2), so that the significand comes out in [sqrt(1/2), sqrt(2)).
+            var bits = x.AsInt32() - Vector512.Create(0x3F3504F3);
+            var whole = Vector512.ConvertToSingle(bits >> 23);
+            exponent = new((whole - (subnormal & Vector512.Create(23f))).As<float, T>());
+            return new(((bits & Vector512.Create(0x007FFFFF)) + Vector512.Create(0x3F3504F3)).As<int, T>());
+        }
+        else
+        {
+            var x = value.lanes.AsDouble();
+            var subnormal = Vector512.LessThan(x, Vector512.Create(2.2250738585072014e-308));
+            x = Vector512.ConditionalSelect(subnormal, x * 4503599627370496.0, x);
+
+            // The exponent is biased to be positive and read through the bits of 2^52: not every machine converts int64 lanes.
+            var bits = x.AsInt64() - Vector512.Create(0x3FE6A09E667F3BCD);
+            var biased = (bits + Vector512.Create(0x4000000000000000)) >>> 52;
+            var whole = (biased | Vector512.Create(0x4330000000000000)).AsDouble() - Vector512.Create(4503599627370496.0 + 1024.0);
+            exponent = new((whole - (subnormal & Vector512.Create(52.0))).As<double, T>());
+            return new(((bits & Vector512.Create(0x000FFFFFFFFFFFFF)) + Vector512.Create(0x3FE6A09E667F3BCD)).As<long, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    public static V512<T> FromInt64(Int64Lanes value)
+    {
+        var elements = stackalloc T[Vector512<T>.Count];
+        for (var lane = 0; lane < Vector512<T>.Count; lane++)
+        {
+            if (typeof(T) == typeof(float))
+                ((float*)elements)[lane] = value[lane];
+            else
+                ((double*)elements)[lane] = value[lane];
+        }
+
+        return new(Vector512.Load(elements));
+    }
+
+    /// <inheritdoc/>
+    public static Int64Lanes ToInt64(V512<T> value)
+    {
+        var lanes = default(Int64Lanes);
+        ref var first = ref Unsafe.As<Int64Lanes, long>(ref lanes);
+        for (var lane = 0; lane < Vector512<T>.Count; lane++)
+        {
+            Unsafe.Add(ref first, lane) = typeof(T) == typeof(float)
+                ? (long)value.lanes.AsSingle().GetElement(lane)
+                : (long)value.lanes.AsDouble().GetElement(lane);
+        }
+
+        return lanes;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> FromCondition(Int64Lanes condition) => typeof(T) == typeof(float)
+        ? new(LaneConversion.Narrow512(condition).As<int, T>())
+        : new(LaneConversion.Take512(condition).As<long, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Int64Lanes ToCondition(V512<T> condition) => typeof(T) == typeof(float)
+        ? LaneConversion.Widen(condition.lanes.AsInt32())
+        : LaneConversion.Widen(condition.lanes.AsInt64());
+
+    // 2^k for a whole k: adding 1.5 * 2^23 (or 2^52) leaves k in the low bits, of which the shift keeps the biased exponent.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> PowerOfTwo(Vector512<float> whole) =>
+        (((whole + Vector512.Create(12582912f)).AsInt32() + Vector512.Create(127)) << 23).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> PowerOfTwo(Vector512<double> whole) =>
+        (((whole + Vector512.Create(6755399441055744.0)).AsInt64() + Vector512.Create(1023L)) << 52).AsDouble();
+
+    // A masked access where the machine has one (it keeps the registers of the loop), element by element elsewhere.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V512<T> LoadFirst(ref T source, int count)
+    {
+        if (Avx512F.IsSupported)
+        {
+            var mask = FirstLanes(count).lanes;
+            return typeof(T) == typeof(float)
+                ? new(Avx512F.MaskLoad((float*)Unsafe.AsPointer(ref source), mask.AsSingle(), default).As<float, T>())
+                : new(Avx512F.MaskLoad((double*)Unsafe.AsPointer(ref source), mask.AsDouble(), default).As<double, T>());
+        }
+
+        return LoadEach(ref source, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFirst(V512<T> value, ref T target, int count)
+    {
+        if (Avx512F.IsSupported)
+        {
+            var mask = FirstLanes(count).lanes;
+            if (typeof(T) == typeof(float))
+                Avx512F.MaskStore((float*)Unsafe.AsPointer(ref target), mask.AsSingle(), value.lanes.AsSingle());
+            else
+                Avx512F.MaskStore((double*)Unsafe.AsPointer(ref target), mask.AsDouble(), value.lanes.AsDouble());
+            return;
+        }
+
+        StoreEach(value, ref target, count);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static V512<T> LoadEach(ref T source, int count)
+    {
+        var elements = stackalloc T[Vector512<T>.Count];
+        for (var lane = 0; lane < count; lane++)
+            elements[lane] = Unsafe.Add(ref source, lane);
+        return new(Vector512.Load(elements));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StoreEach(V512<T> value, ref T target, int count)
+    {
+        for (var lane = 0; lane < count; lane++)
+            Unsafe.Add(ref target, lane) = value.lanes.GetElement(lane);
+    }
+}

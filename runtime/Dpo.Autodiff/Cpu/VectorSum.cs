@@ -1,0 +1,51 @@
+using System.Runtime.CompilerServices;
+
+namespace Dpo.Autodiff.Cpu;
+
+/// <summary>
+/// A sum, lane by lane, that keeps the rounding errors of its additions: float sums come out as if added in double, double ones
+/// better than pairwise.
+/// </summary>
+/// <typeparam name="T">The element.</typeparam>
+/// <typeparam name="V">The vector.</typeparam>
+public struct VectorSum<T, V>
+    where T : unmanaged
+    where V : struct, IVector<V, T>
+{
+    private V total;
+    private V error;
+
+    /// <summary>Adds the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(V value, int count)
+    {
+        if (count < V.Count)
+            value &= V.FirstLanes(count);
+        var sum = total + value;
+        var part = sum - total;
+        error += (total - (sum - part)) + (value - part);
+        total = sum;
+    }
+
+    /// <summary>Adds the lanes together, in order, onto a block's partial result.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void AddTo(VectorSum<T, V> sum, ref BlockPartial partial)
+    {
+        for (var lane = 0; lane < V.Count; lane++)
+        {
+            partial.Add(ToDouble(V.Element(sum.total, lane)));
+            partial.Error += ToDouble(V.Element(sum.error, lane));
+        }
+    }
+
+    /// <summary>The sum of all lanes.</summary>
+    public static double Total(VectorSum<T, V> sum)
+    {
+        var partial = default(BlockPartial);
+        AddTo(sum, ref partial);
+        return partial.Sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static double ToDouble(T value) => typeof(T) == typeof(float) ? Unsafe.BitCast<T, float>(value) : Unsafe.BitCast<T, double>(value);
+}
