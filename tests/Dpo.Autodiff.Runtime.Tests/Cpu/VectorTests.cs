@@ -1,6 +1,5 @@
 using System.Numerics;
 using Dpo.Autodiff.Cpu;
-using Xunit;
 
 namespace Dpo.Autodiff.Runtime.Tests.Cpu;
 
