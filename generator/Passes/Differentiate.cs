@@ -1,0 +1,94 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Rules;
+
+namespace Dpo.Autodiff.Generator.Passes;
+
+/// <summary>
+/// Reverse mode on programs. In: a forward program. Out: a program that shares the forward's variables and adds, in reverse order, the
+/// equations of the gradients. Nothing is simplified or removed here.
+/// </summary>
+/// <remarks>Upstreams are inputs named <c>d_</c> and the result's name, of the result's extents.</remarks>
+public static class Differentiate
+{
+    /// <summary>The results, and the gradients of the first one for every differentiable input.</summary>
+    public static Program Joint(Program forward)
+    {
+        var builder = ProgramBuilder.From(forward, keepOutputs: true);
+        Append(builder, forward, [forward.Outputs[0]]);
+        return builder.Build();
+    }
+
+    /// <summary>The gradients alone, given an upstream for every differentiable result.</summary>
+    public static Program Backward(Program forward)
+    {
+        var builder = ProgramBuilder.From(forward);
+        Append(builder, forward, forward.Outputs.Where(o => o.Differentiable).ToArray());
+        return builder.Build();
+    }
+
+    private static void Append(ProgramBuilder builder, Program forward, IReadOnlyList<ProgramOutput> results)
+    {
+        var active = Active(forward);
+        var cotangents = new Dictionary<int, Cotangent>();
+        foreach (var result in results)
+        {
+            var type = forward.Types[result.Variable];
+            if (type.Kind != ElementKind.Real)
+                continue;
+            var upstream = builder.Input("d_" + result.Name, type, differentiable: false);
+            if (active[result.Variable])
+                Accumulate(builder, cotangents, result.Variable, new Cotangent(upstream, null));
+        }
+
+        foreach (var equation in forward.Equations.Reverse())
+        {
+            if (!cotangents.TryGetValue(equation.Result, out var cotangent))
+                continue;
+            var context = new VjpContext(
+                builder,
+                equation,
+                cotangent,
+                variable => active[variable],
+                (operand, given) => Accumulate(builder, cotangents, equation.Operands[operand].Id, given));
+            VjpRules.Table[equation.Primitive](context);
+        }
+
+        // A parameter may be read as several kinds; its gradient comes through the real one.
+        foreach (var input in forward.Inputs.Where(i => i.Differentiable && forward.Types[i.Variable].Kind == ElementKind.Real))
+        {
+            var gradient = cotangents.TryGetValue(input.Variable, out var cotangent)
+                ? VjpContext.Settle(builder, cotangent)
+                : builder.Fill(Atom.Literal(0), forward.Types[input.Variable].Extents);
+            builder.Output(input.Name, gradient, OutputRole.Gradient);
+        }
+    }
+
+    /// <summary>Which variables are real and depend, differentiably, on a differentiable input.</summary>
+    public static bool[] Active(Program program)
+    {
+        var active = new bool[program.Types.Count];
+        foreach (var input in program.Inputs)
+            active[input.Variable] = input.Differentiable && program.Types[input.Variable].Kind == ElementKind.Real;
+        foreach (var equation in program.Equations)
+        {
+            if (equation.Primitive is Primitive.StopGradient or Primitive.Sign)
+                continue;
+            // The condition of a where and the index of a gather are not real, so they never count.
+            if (equation.Operands.Any(o => o.IsVariable && active[o.Id]) && program.Types[equation.Result].Kind == ElementKind.Real)
+                active[equation.Result] = true;
+        }
+
+        return active;
+    }
+
+    private static void Accumulate(ProgramBuilder builder, Dictionary<int, Cotangent> cotangents, int variable, Cotangent given)
+    {
+        if (!cotangents.TryGetValue(variable, out var before))
+            cotangents[variable] = given;
+        else if (before.Guard == given.Guard)
+            cotangents[variable] = before with { Value = builder.Emit(Primitive.Add, Atom.Variable(before.Value), Atom.Variable(given.Value)) };
+        else
+            cotangents[variable] = new Cotangent(
+                builder.Emit(Primitive.Add, Atom.Variable(VjpContext.Settle(builder, before)), Atom.Variable(VjpContext.Settle(builder, given))), null);
+    }
+}
