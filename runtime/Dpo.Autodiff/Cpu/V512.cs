@@ -185,6 +185,13 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512<T> Scale(V512<T> value, V512<T> exponent)
     {
+        if (Avx512F.IsSupported)
+        {
+            return typeof(T) == typeof(float)
+                ? new(Avx512F.Scale(value.lanes.AsSingle(), exponent.lanes.AsSingle()).As<float, T>())
+                : new(Avx512F.Scale(value.lanes.AsDouble(), exponent.lanes.AsDouble()).As<double, T>());
+        }
+
         // In two steps, so that neither factor leaves the range of normal numbers; the first product is exact.
         if (typeof(T) == typeof(float))
         {
