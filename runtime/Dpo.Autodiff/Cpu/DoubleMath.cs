@@ -10,10 +10,9 @@ internal static class DoubleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        x = V.Where(V.Less(x, V.Create(-760)), V.Create(-760), x);
-        x = V.Where(V.Less(V.Create(720), x), V.Create(720), x);
+        x = V.Clamp(x, -760, 720);
         var r = Reduced<T, V>(x, out var n);
-        return V.Scale(V.Create(1) + (r + ExpTail<T, V>(r)), n);
+        return V.Scale((r + ExpTail<T, V>(r)) + 1, n);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -21,16 +20,15 @@ internal static class DoubleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        var y = V.Where(V.Less(x, V.Create(-40)), V.Create(-40), x);
-        y = V.Where(V.Less(V.Create(709.9), y), V.Create(709.9), y);
+        var y = V.Clamp(x, -40, 709.9);
         var r = Reduced<T, V>(y, out var n, out var lost);
         var tail = ExpTail<T, V>(r) + lost;
 
         // 2^n (1 + r + tail) - 1, halved so that 2^n stays finite where the result does; r first, which cancels exactly.
         var half = V.Scale(V.Create(0.5), n);
-        var result = V.MultiplyAdd(half, tail, V.MultiplyAdd(half, r, half - V.Create(0.5)));
-        result = V.Where(V.Equal(n, V.Create(0)), r + tail, result + result);
-        return V.Where(V.Equal(x, V.Create(0)), x, result);
+        var result = V.MultiplyAdd(half, tail, V.MultiplyAdd(half, r, half - 0.5));
+        result = V.Where(V.Equal(n, 0), r + tail, result + result);
+        return V.Where(V.Equal(x, 0), x, result);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -38,10 +36,10 @@ internal static class DoubleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        var f = V.Significand(x, out var n) - V.Create(1);
+        var f = V.Significand(x, out var n) - 1;
         var y = LogTail<T, V>(f);
-        var low = V.MultiplyAdd(n, V.Create(1.90821492927058770002e-10), y);
-        return LogLimits<T, V>(x, V.MultiplyAdd(n, V.Create(6.93147180369123816490e-01), f + low));
+        var low = V.MultiplyAdd(n, 1.90821492927058770002e-10, y);
+        return LogLimits<T, V>(x, V.MultiplyAdd(n, 6.93147180369123816490e-01, f + low));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,10 +48,10 @@ internal static class DoubleMath
         where V : struct, IVector<V, T>
     {
         // log2(e) in two parts, so that the product with f is not rounded twice.
-        var f = V.Significand(x, out var n) - V.Create(1);
+        var f = V.Significand(x, out var n) - 1;
         var y = LogTail<T, V>(f);
         var high = V.Create(1.4426950408889634);
-        var low = V.MultiplyAdd(f, V.Create(2.0355273740931033e-17), y * high);
+        var low = V.MultiplyAdd(f, 2.0355273740931033e-17, y * high);
         return LogLimits<T, V>(x, n + V.MultiplyAdd(f, high, low));
     }
 
@@ -63,13 +61,13 @@ internal static class DoubleMath
         where V : struct, IVector<V, T>
     {
         // log(u) with u = 1 + x rounded, and what the rounding took.
-        var u = V.Create(1) + x;
-        var lost = V.Where(V.Less(V.Create(1), x), V.Create(1) - (u - x), x - (u - V.Create(1)));
-        var f = V.Significand(u, out var n) - V.Create(1);
+        var u = x + 1;
+        var lost = V.Where(V.Less(V.Create(1), x), V.Create(1) - (u - x), x - (u - 1));
+        var f = V.Significand(u, out var n) - 1;
         var y = LogTail<T, V>(f) + (lost / u);
-        var low = V.MultiplyAdd(n, V.Create(1.90821492927058770002e-10), y);
-        var result = V.MultiplyAdd(n, V.Create(6.93147180369123816490e-01), f + low);
-        return V.Where(V.Equal(x, V.Create(0)), x, LogLimits<T, V>(u, result));
+        var low = V.MultiplyAdd(n, 1.90821492927058770002e-10, y);
+        var result = V.MultiplyAdd(n, 6.93147180369123816490e-01, f + low);
+        return V.Where(V.Equal(x, 0), x, LogLimits<T, V>(u, result));
     }
 
     /// <summary>log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
@@ -80,25 +78,13 @@ internal static class DoubleMath
     {
         // (log(1 + z) - z) / z^2 over [0, 1]
         var p = V.Create(2.5114002820842925e-05);
-        p = V.MultiplyAdd(p, z, V.Create(-0.0002905592810477259));
-        p = V.MultiplyAdd(p, z, V.Create(0.0015948744809517721));
-        p = V.MultiplyAdd(p, z, V.Create(-0.005554781651157879));
-        p = V.MultiplyAdd(p, z, V.Create(0.01389058728703054));
-        p = V.MultiplyAdd(p, z, V.Create(-0.026861793397499514));
-        p = V.MultiplyAdd(p, z, V.Create(0.04247592101309553));
-        p = V.MultiplyAdd(p, z, V.Create(-0.057689694640677684));
-        p = V.MultiplyAdd(p, z, V.Create(0.0705043144457074));
-        p = V.MultiplyAdd(p, z, V.Create(-0.08090152629488975));
-        p = V.MultiplyAdd(p, z, V.Create(0.09017246671212832));
-        p = V.MultiplyAdd(p, z, V.Create(-0.0998244164594934));
-        p = V.MultiplyAdd(p, z, V.Create(0.11107881524036878));
-        p = V.MultiplyAdd(p, z, V.Create(-0.12499553064473388));
-        p = V.MultiplyAdd(p, z, V.Create(0.14285669307039636));
-        p = V.MultiplyAdd(p, z, V.Create(-0.16666663527616213));
-        p = V.MultiplyAdd(p, z, V.Create(0.19999999858320344));
-        p = V.MultiplyAdd(p, z, V.Create(-0.24999999996297112));
-        p = V.MultiplyAdd(p, z, V.Create(0.3333333333328737));
-        p = V.MultiplyAdd(p, z, V.Create(-0.4999999999999983));
+        p = V.MultiplyAdd(p, z, -0.0002905592810477259);
+        p = V.MultiplyAdd(p, z, 0.0015948744809517721);
+        p = V.MultiplyAdd(p, z, -0.005554781651157879);
+        p = V.Horner(p, z, 0.01389058728703054, -0.026861793397499514, 0.04247592101309553, -0.057689694640677684);
+        p = V.Horner(p, z, 0.0705043144457074, -0.08090152629488975, 0.09017246671212832, -0.0998244164594934);
+        p = V.Horner(p, z, 0.11107881524036878, -0.12499553064473388, 0.14285669307039636, -0.16666663527616213);
+        p = V.Horner(p, z, 0.19999999858320344, -0.24999999996297112, 0.3333333333328737, -0.4999999999999983);
 
         // The derivative 1 / (1 + z), to 5 %.
         low *= V.MultiplyAdd(V.Create(-0.5), z, V.Create(0.957));
@@ -111,23 +97,17 @@ internal static class DoubleMath
         where V : struct, IVector<V, T>
     {
         var magnitude = V.Abs(x);
-        var large = V.Create(1) - (V.Create(2) / (Exp<T, V>(magnitude + magnitude) + V.Create(1)));
+        var large = V.Create(1) - (V.Create(2) / (Exp<T, V>(magnitude + magnitude) + 1));
 
         // (tanh(x) - x) / x^3 in x^2 over [0, 0.55]
         var s = x * x;
         var p = V.Create(-1.9445238138674546e-05);
-        p = V.MultiplyAdd(p, s, V.Create(8.327230876800935e-05));
-        p = V.MultiplyAdd(p, s, V.Create(-0.00023337990852082032));
-        p = V.MultiplyAdd(p, s, V.Create(0.0005884572341135765));
-        p = V.MultiplyAdd(p, s, V.Create(-0.0014555497870892631));
-        p = V.MultiplyAdd(p, s, V.Create(0.0035920938195679753));
-        p = V.MultiplyAdd(p, s, V.Create(-0.00886323286339457));
-        p = V.MultiplyAdd(p, s, V.Create(0.021869488408164398));
-        p = V.MultiplyAdd(p, s, V.Create(-0.053968253964813785));
-        p = V.MultiplyAdd(p, s, V.Create(0.1333333333332903));
-        p = V.MultiplyAdd(p, s, V.Create(-0.33333333333333315));
+        p = V.MultiplyAdd(p, s, 8.327230876800935e-05);
+        p = V.MultiplyAdd(p, s, -0.00023337990852082032);
+        p = V.Horner(p, s, 0.0005884572341135765, -0.0014555497870892631, 0.0035920938195679753, -0.00886323286339457);
+        p = V.Horner(p, s, 0.021869488408164398, -0.053968253964813785, 0.1333333333332903, -0.33333333333333315);
         var small = V.MultiplyAdd(p * s, magnitude, magnitude);
-        return V.Where(V.Less(magnitude, V.Create(0.55)), small, large) | (x & V.Create(-0.0));
+        return V.Where(V.Less(magnitude, 0.55), small, large) | (x & V.Create(-0.0));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -137,47 +117,26 @@ internal static class DoubleMath
     {
         // log(erfc(t)) / t over [0.927, 6], beyond which erf rounds to 1
         var magnitude = V.Abs(x);
-        var t = V.Where(V.Less(V.Create(6), magnitude), V.Create(6), magnitude);
+        var t = V.Clamp(magnitude, 0, 6);
         var q = V.Create(-2.543313760473809e-15);
-        q = V.MultiplyAdd(q, t, V.Create(1.3497894346655967e-13));
-        q = V.MultiplyAdd(q, t, V.Create(-3.3504331553470963e-12));
-        q = V.MultiplyAdd(q, t, V.Create(5.154197746315177e-11));
-        q = V.MultiplyAdd(q, t, V.Create(-5.479289943779273e-10));
-        q = V.MultiplyAdd(q, t, V.Create(4.2338707826708005e-09));
-        q = V.MultiplyAdd(q, t, V.Create(-2.4167348624818118e-08));
-        q = V.MultiplyAdd(q, t, V.Create(9.954271980020756e-08));
-        q = V.MultiplyAdd(q, t, V.Create(-2.6001341088631055e-07));
-        q = V.MultiplyAdd(q, t, V.Create(1.0897568258961644e-07));
-        q = V.MultiplyAdd(q, t, V.Create(2.8215412831142956e-06));
-        q = V.MultiplyAdd(q, t, V.Create(-1.6261953792264325e-05));
-        q = V.MultiplyAdd(q, t, V.Create(5.1799442999236933e-05));
-        q = V.MultiplyAdd(q, t, V.Create(-9.437793246067966e-05));
-        q = V.MultiplyAdd(q, t, V.Create(6.440186014733335e-06));
-        q = V.MultiplyAdd(q, t, V.Create(0.0005622305556117293));
-        q = V.MultiplyAdd(q, t, V.Create(-0.0016771961166118657));
-        q = V.MultiplyAdd(q, t, V.Create(0.00019918013910121297));
-        q = V.MultiplyAdd(q, t, V.Create(0.019132382587458533));
-        q = V.MultiplyAdd(q, t, V.Create(-0.10277368946644391));
-        q = V.MultiplyAdd(q, t, V.Create(-0.6366195845992296));
-        q = V.MultiplyAdd(q, t, V.Create(-1.1283791823890872));
+        q = V.MultiplyAdd(q, t, 1.3497894346655967e-13);
+        q = V.Horner(q, t, -3.3504331553470963e-12, 5.154197746315177e-11, -5.479289943779273e-10, 4.2338707826708005e-09);
+        q = V.Horner(q, t, -2.4167348624818118e-08, 9.954271980020756e-08, -2.6001341088631055e-07, 1.0897568258961644e-07);
+        q = V.Horner(q, t, 2.8215412831142956e-06, -1.6261953792264325e-05, 5.1799442999236933e-05, -9.437793246067966e-05);
+        q = V.Horner(q, t, 6.440186014733335e-06, 0.0005622305556117293, -0.0016771961166118657, 0.00019918013910121297);
+        q = V.Horner(q, t, 0.019132382587458533, -0.10277368946644391, -0.6366195845992296, -1.1283791823890872);
         var large = V.Create(1) - Exp<T, V>(q * t);
 
         // erf(x) / x - 1 in x^2 over [0, 0.928]
         var s = x * x;
         var p = V.Create(-8.303474463435968e-10);
-        p = V.MultiplyAdd(p, s, V.Create(1.396799443228684e-08));
-        p = V.MultiplyAdd(p, s, V.Create(-1.6260761519340124e-07));
-        p = V.MultiplyAdd(p, s, V.Create(1.645365039261788e-06));
-        p = V.MultiplyAdd(p, s, V.Create(-1.4925196883410205e-05));
-        p = V.MultiplyAdd(p, s, V.Create(0.000120553167103268));
-        p = V.MultiplyAdd(p, s, V.Create(-0.0008548326638210177));
-        p = V.MultiplyAdd(p, s, V.Create(0.005223977619651756));
-        p = V.MultiplyAdd(p, s, V.Create(-0.026866170644617278));
-        p = V.MultiplyAdd(p, s, V.Create(0.11283791670952767));
-        p = V.MultiplyAdd(p, s, V.Create(-0.3761263890318371));
-        p = V.MultiplyAdd(p, s, V.Create(0.1283791670955126));
+        p = V.MultiplyAdd(p, s, 1.396799443228684e-08);
+        p = V.MultiplyAdd(p, s, -1.6260761519340124e-07);
+        p = V.MultiplyAdd(p, s, 1.645365039261788e-06);
+        p = V.Horner(p, s, -1.4925196883410205e-05, 0.000120553167103268, -0.0008548326638210177, 0.005223977619651756);
+        p = V.Horner(p, s, -0.026866170644617278, 0.11283791670952767, -0.3761263890318371, 0.1283791670955126);
         var small = V.MultiplyAdd(p, magnitude, magnitude);
-        return V.Where(V.Less(magnitude, V.Create(0.927734375)), small, large) | (x & V.Create(-0.0));
+        return V.Where(V.Less(magnitude, 0.927734375), small, large) | (x & V.Create(-0.0));
     }
 
     /// <summary>e^x for x at most 0, as a number and what rounding took from it.</summary>
@@ -186,11 +145,11 @@ internal static class DoubleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        x = V.Where(V.Less(x, V.Create(-760)), V.Create(-760), x);
+        x = V.Clamp(x, -760, 0);
         var r = Reduced<T, V>(x, out var n, out var lost);
         var s = r + (ExpTail<T, V>(r) + lost);
-        var high = V.Create(1) + s;
-        low = V.Scale(s - (high - V.Create(1)), n);
+        var high = s + 1;
+        low = V.Scale(s - (high - 1), n);
         return V.Scale(high, n);
     }
 
@@ -201,8 +160,8 @@ internal static class DoubleMath
         where V : struct, IVector<V, T>
     {
         // Cody and Waite: ln 2 in two parts, of which the first has few bits.
-        n = V.Round(x * V.Create(1.44269504088896341));
-        return V.MultiplyAdd(n, V.Create(-1.90821492927058770002e-10), V.MultiplyAdd(n, V.Create(-6.93147180369123816490e-01), x));
+        n = V.Round(x * 1.44269504088896341);
+        return V.MultiplyAdd(n, -1.90821492927058770002e-10, V.MultiplyAdd(n, -6.93147180369123816490e-01, x));
     }
 
     /// <summary>As the other, with what rounding takes from r.</summary>
@@ -211,10 +170,10 @@ internal static class DoubleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        n = V.Round(x * V.Create(1.44269504088896341));
-        var high = V.MultiplyAdd(n, V.Create(-6.93147180369123816490e-01), x);
-        var r = V.MultiplyAdd(n, V.Create(-1.90821492927058770002e-10), high);
-        lost = V.MultiplyAdd(n, V.Create(-1.90821492927058770002e-10), high - r);
+        n = V.Round(x * 1.44269504088896341);
+        var high = V.MultiplyAdd(n, -6.93147180369123816490e-01, x);
+        var r = V.MultiplyAdd(n, -1.90821492927058770002e-10, high);
+        lost = V.MultiplyAdd(n, -1.90821492927058770002e-10, high - r);
         return r;
     }
 
@@ -226,16 +185,10 @@ internal static class DoubleMath
     {
         // (exp(r) - 1 - r) / r^2 over [-ln(2)/2, ln(2)/2]
         var p = V.Create(2.092709242185342e-09);
-        p = V.MultiplyAdd(p, r, V.Create(2.5112347372495475e-08));
-        p = V.MultiplyAdd(p, r, V.Create(2.755723282156473e-07));
-        p = V.MultiplyAdd(p, r, V.Create(2.7557233933586627e-06));
-        p = V.MultiplyAdd(p, r, V.Create(2.4801587374451505e-05));
-        p = V.MultiplyAdd(p, r, V.Create(0.00019841269897356503));
-        p = V.MultiplyAdd(p, r, V.Create(0.001388888888885803));
-        p = V.MultiplyAdd(p, r, V.Create(0.008333333333316621));
-        p = V.MultiplyAdd(p, r, V.Create(0.04166666666666673));
-        p = V.MultiplyAdd(p, r, V.Create(0.16666666666666685));
-        p = V.MultiplyAdd(p, r, V.Create(0.5));
+        p = V.MultiplyAdd(p, r, 2.5112347372495475e-08);
+        p = V.MultiplyAdd(p, r, 2.755723282156473e-07);
+        p = V.Horner(p, r, 2.7557233933586627e-06, 2.4801587374451505e-05, 0.00019841269897356503, 0.001388888888885803);
+        p = V.Horner(p, r, 0.008333333333316621, 0.04166666666666673, 0.16666666666666685, 0.5);
         return p * (r * r);
     }
 
@@ -249,12 +202,9 @@ internal static class DoubleMath
         var s = f / (V.Create(2) + f);
         var z = s * s;
         var p = V.Create(1.479819860511658591e-01);
-        p = V.MultiplyAdd(p, z, V.Create(1.531383769920937332e-01));
-        p = V.MultiplyAdd(p, z, V.Create(1.818357216161805012e-01));
-        p = V.MultiplyAdd(p, z, V.Create(2.222219843214978396e-01));
-        p = V.MultiplyAdd(p, z, V.Create(2.857142874366239149e-01));
-        p = V.MultiplyAdd(p, z, V.Create(3.999999999940941908e-01));
-        p = V.MultiplyAdd(p, z, V.Create(6.666666666666735130e-01));
+        p = V.MultiplyAdd(p, z, 1.531383769920937332e-01);
+        p = V.MultiplyAdd(p, z, 1.818357216161805012e-01);
+        p = V.Horner(p, z, 2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01);
         var half = V.Create(0.5) * f * f;
         return V.MultiplyAdd(s, V.MultiplyAdd(p, z, half), -half);
     }
@@ -265,8 +215,8 @@ internal static class DoubleMath
         where V : struct, IVector<V, T>
     {
         // Finite and positive is the rule; infinity and NaN map to themselves, 0 to -infinity, negative numbers to NaN.
-        result = V.Where(V.Less(x, V.Create(double.PositiveInfinity)), result, x);
+        result = V.Where(V.Less(x, double.PositiveInfinity), result, x);
         result = V.Where(V.Less(V.Create(0), x), result, V.Create(double.NaN));
-        return V.Where(V.Equal(x, V.Create(0)), V.Create(double.NegativeInfinity), result);
+        return V.Where(V.Equal(x, 0), V.Create(double.NegativeInfinity), result);
     }
 }

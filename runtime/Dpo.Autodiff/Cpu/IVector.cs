@@ -29,6 +29,15 @@ public interface IVector<TSelf, T>
     /// <summary>Lane by lane.</summary>
     static abstract TSelf operator /(TSelf left, TSelf right);
 
+    /// <summary>Lane by lane.</summary>
+    static abstract TSelf operator +(TSelf left, double right);
+
+    /// <summary>Lane by lane.</summary>
+    static abstract TSelf operator -(TSelf left, double right);
+
+    /// <summary>Lane by lane.</summary>
+    static abstract TSelf operator *(TSelf left, double right);
+
     /// <summary>The sign bit flipped.</summary>
     static abstract TSelf operator -(TSelf value);
 
@@ -84,6 +93,12 @@ public interface IVector<TSelf, T>
     static abstract bool AnyLane(TSelf condition);
 
     /// <summary>Equality; false for NaN.</summary>
+    static abstract TSelf Equal(TSelf left, double right);
+
+    /// <summary>Less than; false for NaN.</summary>
+    static abstract TSelf Less(TSelf left, double right);
+
+    /// <summary>Equality; false for NaN.</summary>
     static abstract TSelf Equal(TSelf left, TSelf right);
 
     /// <summary>Less than; false for NaN.</summary>
@@ -112,6 +127,18 @@ public interface IVector<TSelf, T>
 
     /// <summary><c>left * right + addend</c>, rounded once.</summary>
     static abstract TSelf MultiplyAdd(TSelf left, TSelf right, TSelf addend);
+
+    /// <summary><c>left * right + addend</c>, rounded once.</summary>
+    static abstract TSelf MultiplyAdd(TSelf left, double right, TSelf addend);
+
+    /// <summary><c>left * right + addend</c>, rounded once.</summary>
+    static abstract TSelf MultiplyAdd(TSelf left, TSelf right, double addend);
+
+    /// <summary>Four steps of Horner's rule, each rounded once: <c>(((start * x + c3) * x + c2) * x + c1) * x + c0</c>.</summary>
+    static abstract TSelf Horner(TSelf start, TSelf x, double c3, double c2, double c1, double c0);
+
+    /// <summary>The value, or the bound that it passes; NaN stays NaN.</summary>
+    static abstract TSelf Clamp(TSelf value, double low, double high);
 
     /// <summary>
     /// <c>value * 2^exponent</c>, rounded once, for whole exponents of at most 250 (float) or 2000 (double) in magnitude.

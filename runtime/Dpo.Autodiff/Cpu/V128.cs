@@ -46,6 +46,24 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> operator +(V128<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() + Vector128.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() + Vector128.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> operator -(V128<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() - Vector128.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() - Vector128.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> operator *(V128<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() * Vector128.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() * Vector128.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128<T> operator -(V128<T> value) => new(-value.lanes);
 
     /// <inheritdoc/>
@@ -146,6 +164,18 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> Equal(V128<T> left, double right) => typeof(T) == typeof(float)
+        ? new(Vector128.Equals(left.lanes.AsSingle(), Vector128.Create((float)right)).As<float, T>())
+        : new(Vector128.Equals(left.lanes.AsDouble(), Vector128.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> Less(V128<T> left, double right) => typeof(T) == typeof(float)
+        ? new(Vector128.LessThan(left.lanes.AsSingle(), Vector128.Create((float)right)).As<float, T>())
+        : new(Vector128.LessThan(left.lanes.AsDouble(), Vector128.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128<T> LessOrEqual(V128<T> left, V128<T> right) => new(Vector128.LessThanOrEqual(left.lanes, right.lanes));
 
     /// <inheritdoc/>
@@ -180,6 +210,48 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
     public static V128<T> MultiplyAdd(V128<T> left, V128<T> right, V128<T> addend) => typeof(T) == typeof(float)
         ? new(Vector128.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), addend.lanes.AsSingle()).As<float, T>())
         : new(Vector128.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> MultiplyAdd(V128<T> left, double right, V128<T> addend) => typeof(T) == typeof(float)
+        ? new(Vector128.FusedMultiplyAdd(left.lanes.AsSingle(), Vector128.Create((float)right), addend.lanes.AsSingle()).As<float, T>())
+        : new(Vector128.FusedMultiplyAdd(left.lanes.AsDouble(), Vector128.Create(right), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> MultiplyAdd(V128<T> left, V128<T> right, double addend) => typeof(T) == typeof(float)
+        ? new(Vector128.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), Vector128.Create((float)addend)).As<float, T>())
+        : new(Vector128.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), Vector128.Create(addend)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> Horner(V128<T> start, V128<T> x, double c3, double c2, double c1, double c0)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            var p = Vector128.FusedMultiplyAdd(start.lanes.AsSingle(), x.lanes.AsSingle(), Vector128.Create((float)c3));
+            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector128.Create((float)c2));
+            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector128.Create((float)c1));
+            return new(Vector128.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector128.Create((float)c0)).As<float, T>());
+        }
+        else
+        {
+            var p = Vector128.FusedMultiplyAdd(start.lanes.AsDouble(), x.lanes.AsDouble(), Vector128.Create(c3));
+            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector128.Create(c2));
+            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector128.Create(c1));
+            return new(Vector128.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector128.Create(c0)).As<double, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> Clamp(V128<T> value, double low, double high)
+    {
+        // Comparisons, not minimum and maximum: those differ on NaN between machines, or pay for being the same.
+        var (least, most) = (Create(low).lanes, Create(high).lanes);
+        var x = Vector128.ConditionalSelect(Vector128.LessThan(value.lanes, least), least, value.lanes);
+        return new(Vector128.ConditionalSelect(Vector128.GreaterThan(x, most), most, x));
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

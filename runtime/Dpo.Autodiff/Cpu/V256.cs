@@ -46,6 +46,24 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator +(V256<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() + Vector256.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() + Vector256.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator -(V256<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() - Vector256.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() - Vector256.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> operator *(V256<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() * Vector256.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() * Vector256.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256<T> operator -(V256<T> value) => new(-value.lanes);
 
     /// <inheritdoc/>
@@ -146,6 +164,18 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Equal(V256<T> left, double right) => typeof(T) == typeof(float)
+        ? new(Vector256.Equals(left.lanes.AsSingle(), Vector256.Create((float)right)).As<float, T>())
+        : new(Vector256.Equals(left.lanes.AsDouble(), Vector256.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Less(V256<T> left, double right) => typeof(T) == typeof(float)
+        ? new(Vector256.LessThan(left.lanes.AsSingle(), Vector256.Create((float)right)).As<float, T>())
+        : new(Vector256.LessThan(left.lanes.AsDouble(), Vector256.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256<T> LessOrEqual(V256<T> left, V256<T> right) => new(Vector256.LessThanOrEqual(left.lanes, right.lanes));
 
     /// <inheritdoc/>
@@ -180,6 +210,48 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
     public static V256<T> MultiplyAdd(V256<T> left, V256<T> right, V256<T> addend) => typeof(T) == typeof(float)
         ? new(Vector256.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), addend.lanes.AsSingle()).As<float, T>())
         : new(Vector256.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> MultiplyAdd(V256<T> left, double right, V256<T> addend) => typeof(T) == typeof(float)
+        ? new(Vector256.FusedMultiplyAdd(left.lanes.AsSingle(), Vector256.Create((float)right), addend.lanes.AsSingle()).As<float, T>())
+        : new(Vector256.FusedMultiplyAdd(left.lanes.AsDouble(), Vector256.Create(right), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> MultiplyAdd(V256<T> left, V256<T> right, double addend) => typeof(T) == typeof(float)
+        ? new(Vector256.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), Vector256.Create((float)addend)).As<float, T>())
+        : new(Vector256.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), Vector256.Create(addend)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Horner(V256<T> start, V256<T> x, double c3, double c2, double c1, double c0)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            var p = Vector256.FusedMultiplyAdd(start.lanes.AsSingle(), x.lanes.AsSingle(), Vector256.Create((float)c3));
+            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector256.Create((float)c2));
+            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector256.Create((float)c1));
+            return new(Vector256.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector256.Create((float)c0)).As<float, T>());
+        }
+        else
+        {
+            var p = Vector256.FusedMultiplyAdd(start.lanes.AsDouble(), x.lanes.AsDouble(), Vector256.Create(c3));
+            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector256.Create(c2));
+            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector256.Create(c1));
+            return new(Vector256.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector256.Create(c0)).As<double, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Clamp(V256<T> value, double low, double high)
+    {
+        // Comparisons, not minimum and maximum: those differ on NaN between machines, or pay for being the same.
+        var (least, most) = (Create(low).lanes, Create(high).lanes);
+        var x = Vector256.ConditionalSelect(Vector256.LessThan(value.lanes, least), least, value.lanes);
+        return new(Vector256.ConditionalSelect(Vector256.GreaterThan(x, most), most, x));
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -46,6 +46,24 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator +(V512<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() + Vector512.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() + Vector512.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator -(V512<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() - Vector512.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() - Vector512.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> operator *(V512<T> left, double right) => typeof(T) == typeof(float)
+        ? new((left.lanes.AsSingle() * Vector512.Create((float)right)).As<float, T>())
+        : new((left.lanes.AsDouble() * Vector512.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512<T> operator -(V512<T> value) => new(-value.lanes);
 
     /// <inheritdoc/>
@@ -146,6 +164,18 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Equal(V512<T> left, double right) => typeof(T) == typeof(float)
+        ? new(Vector512.Equals(left.lanes.AsSingle(), Vector512.Create((float)right)).As<float, T>())
+        : new(Vector512.Equals(left.lanes.AsDouble(), Vector512.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Less(V512<T> left, double right) => typeof(T) == typeof(float)
+        ? new(Vector512.LessThan(left.lanes.AsSingle(), Vector512.Create((float)right)).As<float, T>())
+        : new(Vector512.LessThan(left.lanes.AsDouble(), Vector512.Create(right)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512<T> LessOrEqual(V512<T> left, V512<T> right) => new(Vector512.LessThanOrEqual(left.lanes, right.lanes));
 
     /// <inheritdoc/>
@@ -180,6 +210,48 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
     public static V512<T> MultiplyAdd(V512<T> left, V512<T> right, V512<T> addend) => typeof(T) == typeof(float)
         ? new(Vector512.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), addend.lanes.AsSingle()).As<float, T>())
         : new(Vector512.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> MultiplyAdd(V512<T> left, double right, V512<T> addend) => typeof(T) == typeof(float)
+        ? new(Vector512.FusedMultiplyAdd(left.lanes.AsSingle(), Vector512.Create((float)right), addend.lanes.AsSingle()).As<float, T>())
+        : new(Vector512.FusedMultiplyAdd(left.lanes.AsDouble(), Vector512.Create(right), addend.lanes.AsDouble()).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> MultiplyAdd(V512<T> left, V512<T> right, double addend) => typeof(T) == typeof(float)
+        ? new(Vector512.FusedMultiplyAdd(left.lanes.AsSingle(), right.lanes.AsSingle(), Vector512.Create((float)addend)).As<float, T>())
+        : new(Vector512.FusedMultiplyAdd(left.lanes.AsDouble(), right.lanes.AsDouble(), Vector512.Create(addend)).As<double, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Horner(V512<T> start, V512<T> x, double c3, double c2, double c1, double c0)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            var p = Vector512.FusedMultiplyAdd(start.lanes.AsSingle(), x.lanes.AsSingle(), Vector512.Create((float)c3));
+            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector512.Create((float)c2));
+            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector512.Create((float)c1));
+            return new(Vector512.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector512.Create((float)c0)).As<float, T>());
+        }
+        else
+        {
+            var p = Vector512.FusedMultiplyAdd(start.lanes.AsDouble(), x.lanes.AsDouble(), Vector512.Create(c3));
+            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector512.Create(c2));
+            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector512.Create(c1));
+            return new(Vector512.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector512.Create(c0)).As<double, T>());
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> Clamp(V512<T> value, double low, double high)
+    {
+        // Comparisons, not minimum and maximum: those differ on NaN between machines, or pay for being the same.
+        var (least, most) = (Create(low).lanes, Create(high).lanes);
+        var x = Vector512.ConditionalSelect(Vector512.LessThan(value.lanes, least), least, value.lanes);
+        return new(Vector512.ConditionalSelect(Vector512.GreaterThan(x, most), most, x));
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

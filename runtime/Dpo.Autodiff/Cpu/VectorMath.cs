@@ -61,15 +61,15 @@ public static class VectorMath
     {
         // e^-|x| does not overflow, and keeps its digits where the result is small: e / (1 + e) there, 1 / (1 + e) elsewhere.
         var e = ExpInParts<T, V>(-V.Abs(x), out var low);
-        var negative = V.Less(x, V.Create(0));
+        var negative = V.Less(x, 0);
         var numerator = V.Where(negative, e, V.Create(1));
-        var denominator = V.Create(1) + e;
+        var denominator = e + 1;
         var quotient = numerator / denominator;
 
         // One step of refinement with what rounding took from e and from 1 + e; 1 / (1 + e) is needed to 5 % only.
-        var rest = V.MultiplyAdd(-quotient, (e - (denominator - V.Create(1))) + low, low & negative);
+        var rest = V.MultiplyAdd(-quotient, (e - (denominator - 1)) + low, low & negative);
         rest += V.MultiplyAdd(-quotient, denominator, numerator);
-        return V.MultiplyAdd(rest, V.MultiplyAdd(V.Create(-0.5), e, V.Create(0.957)), quotient);
+        return V.MultiplyAdd(rest, V.MultiplyAdd(e, -0.5, V.Create(0.957)), quotient);
     }
 
     /// <summary>log(1 / (1 + e^-x)).</summary>
@@ -118,7 +118,7 @@ public static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sign<T, V>(V x)
         where T : unmanaged
-        where V : struct, IVector<V, T> => V.Where(V.Less(V.Create(0), x), V.Create(1), V.Where(V.Less(x, V.Create(0)), V.Create(-1), x));
+        where V : struct, IVector<V, T> => V.Where(V.Less(V.Create(0), x), V.Create(1), V.Where(V.Less(x, 0), V.Create(-1), x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V ExpInline<T, V>(V x)
@@ -144,6 +144,6 @@ public static class VectorMath
         var sum = offset + high;
         var part = sum - offset;
         var exact = sum + (((offset - (sum - part)) + (high - part)) + (tail - (high - e)));
-        return V.Where(V.Less(sum, V.Create(double.PositiveInfinity)), exact, sum);
+        return V.Where(V.Less(sum, double.PositiveInfinity), exact, sum);
     }
 }
