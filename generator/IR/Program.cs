@@ -29,7 +29,31 @@ public sealed record ProgramInput(int Variable, string Name, bool Differentiable
 /// <param name="Variable">Its variable id.</param>
 /// <param name="Role">What it is.</param>
 /// <param name="Differentiable">For results: some differentiable input reaches it, so it is part of the autograd graph.</param>
-public sealed record ProgramOutput(string Name, int Variable, OutputRole Role, bool Differentiable);
+/// <param name="DType">For results: what its dtype is promoted from at the call. A gradient has its parameter's dtype.</param>
+public sealed record ProgramOutput(string Name, int Variable, OutputRole Role, bool Differentiable, EquatableArray<DTypeTerm> DType = default);
+
+/// <summary>
+/// One thing that a result's dtype is promoted from. Torch's rule: terms with dimensions promote among themselves; those without count
+/// only where they are of a higher category (Boolean, whole, real).
+/// </summary>
+/// <param name="Source">A parameter's name, or torch's name of a dtype (<c>Float32</c>).</param>
+/// <param name="IsParameter">Which of the two.</param>
+/// <param name="HasDimensions">Whether the tensor had dimensions where it met the others.</param>
+/// <param name="Lift">What the operations on the way ask of it.</param>
+public sealed record DTypeTerm(string Source, bool IsParameter, bool HasDimensions, DTypeLift Lift);
+
+/// <summary>What an operation asks of the dtype of its operand.</summary>
+public enum DTypeLift
+{
+    /// <summary>Nothing: it stays.</summary>
+    None,
+
+    /// <summary>Sums of Booleans and whole numbers are Int64.</summary>
+    Sum,
+
+    /// <summary>Division, exp, a number with a fraction: at least Float32.</summary>
+    Float,
+}
 
 /// <summary>What an output of a program is.</summary>
 public enum OutputRole

@@ -57,8 +57,8 @@ public sealed class ProgramBuilder
         return variable;
     }
 
-    public void Output(string name, int variable, OutputRole role, bool differentiable = false) =>
-        outputs.Add(new ProgramOutput(name, variable, role, differentiable));
+    public void Output(string name, int variable, OutputRole role, bool differentiable = false, EquatableArray<DTypeTerm> dtype = default) =>
+        outputs.Add(new ProgramOutput(name, variable, role, differentiable, dtype));
 
     /// <summary>Appends a host scalar, or finds the equal one.</summary>
     public int Host(HostEquation equation)

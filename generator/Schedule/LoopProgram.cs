@@ -50,7 +50,15 @@ public enum IteratorType
 }
 
 /// <summary>A loop variable: runs from 0 to its extent.</summary>
-public sealed record LoopVariable(int Id, string Name, Extent Extent, IteratorType Iterator);
+/// <param name="Id">Its place in <see cref="LoopProgram.Loops"/>.</param>
+/// <param name="Name">A readable name: the axis, with a number where the axis occurs twice.</param>
+/// <param name="Extent">How often it runs.</param>
+/// <param name="Iterator">How its iterations depend on each other.</param>
+/// <param name="IsVector">
+/// Its iterations run in the lanes of a vector. At most one loop on a path from the root is; loops inside it run once for all lanes.
+/// A reduction into a buffer that does not have this axis combines the lanes.
+/// </param>
+public sealed record LoopVariable(int Id, string Name, Extent Extent, IteratorType Iterator, bool IsVector);
 
 /// <summary>Where a buffer lives.</summary>
 public enum BufferScope
