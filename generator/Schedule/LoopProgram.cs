@@ -16,13 +16,15 @@ namespace Dpo.Autodiff.Generator.Schedule;
 /// <param name="Loops">All loop variables, by id.</param>
 /// <param name="Values">The kind of every scalar, by id.</param>
 /// <param name="Stages">The subtrees between barriers, in order.</param>
+/// <param name="Sizes">Extents that bodies compute with (a bound of a predicate, the offset of a coordinate): see <see cref="LoopAtomKind.Size"/>.</param>
 public sealed record LoopProgram(
     string Name,
     Program Source,
     EquatableArray<LoopBuffer> Buffers,
     EquatableArray<LoopVariable> Loops,
     EquatableArray<ElementKind> Values,
-    EquatableArray<Stage> Stages);
+    EquatableArray<Stage> Stages,
+    EquatableArray<Extent> Sizes = default);
 
 /// <summary>A subtree whose results are complete before the next one begins.</summary>
 /// <param name="Comment">The equations it computes, for the reader of the generated code.</param>
@@ -158,7 +160,7 @@ public enum Monoid
     ArgMax,
 }
 
-/// <summary>An operand inside a loop: a scalar value, a host scalar of Source.Host, a number, or a loop variable's value as integer.</summary>
+/// <summary>An operand inside a loop: a scalar value, a host scalar of Source.Host, a number, a loop variable's value or a size as integer.</summary>
 public readonly record struct LoopAtom(LoopAtomKind Kind, long Payload)
 {
     public int Id => (int)Payload;
@@ -172,6 +174,8 @@ public readonly record struct LoopAtom(LoopAtomKind Kind, long Payload)
     public static LoopAtom Literal(double number) => new(LoopAtomKind.Literal, BitConverter.DoubleToInt64Bits(number));
 
     public static LoopAtom Coordinate(int loop) => new(LoopAtomKind.Coordinate, loop);
+
+    public static LoopAtom Size(int id) => new(LoopAtomKind.Size, id);
 }
 
 /// <summary>What a <see cref="LoopAtom"/> is.</summary>
@@ -181,6 +185,9 @@ public enum LoopAtomKind
     Host,
     Literal,
     Coordinate,
+
+    /// <summary>An entry of <see cref="LoopProgram.Sizes"/>, as integer.</summary>
+    Size,
 }
 
 /// <summary>The index of one buffer position.</summary>
