@@ -1,1 +1,5 @@
-Console.WriteLine("Dpo.Autodiff");
+using BradleyTerry;
+using Dpo.Autodiff.Native;
+
+NativeLibraries.Load();
+return CommandLine.Root().Parse(args).Invoke();
