@@ -5,7 +5,7 @@ namespace Dpo.Autodiff.Generator.IR;
 
 /// <summary>The only way to make a <see cref="Program"/>: appends equations, infers and checks their types, and shares host scalars.</summary>
 /// <remarks>A shape error here is a fault of the calling pass and throws; users' errors are found, with their places, before.</remarks>
-public sealed class ProgramBuilder
+public class ProgramBuilder
 {
     private readonly string name;
     private readonly List<ProgramInput> inputs = [];
@@ -88,22 +88,20 @@ public sealed class ProgramBuilder
     public int Emit(Primitive primitive, params Atom[] operands) => Emit(primitive, Parameters.Nothing, operands);
 
     /// <summary>Appends an equation whose result type follows from its operands.</summary>
-    public int Emit(Primitive primitive, Parameters parameters, params Atom[] operands) => Append(primitive, parameters, operands)[0];
+    public int Emit(Primitive primitive, Parameters parameters, params Atom[] operands) => Infer(primitive, parameters, operands)[0];
 
     /// <summary>Appends an equation with a declared result type (Convert, Fill, Rearrange, ...).</summary>
     public int EmitDeclared(Primitive primitive, Parameters parameters, TensorType result, params Atom[] operands)
     {
         ShapeRules.Check(primitive, operands.Select(TypeOf).ToArray(), parameters, result);
-        var variable = Define(result);
-        equations.Add(new Equation(primitive, operands.ToEquatableArray(), parameters, [variable]));
-        return variable;
+        return Append(primitive, parameters, operands.ToEquatableArray(), [result])[0];
     }
 
     /// <summary>Appends an equation like <paramref name="model"/> over other operands, with the same declared extents where it declares them. Returns its results.</summary>
     public EquatableArray<int> Copy(Equation model, IReadOnlyList<Atom> operands, IReadOnlyList<TensorType> resultTypes) =>
         ShapeRules.IsDeclared(model.Primitive)
             ? [EmitDeclared(model.Primitive, model.Parameters, resultTypes[0], operands.ToArray())]
-            : Append(model.Primitive, model.Parameters, operands.ToArray());
+            : Infer(model.Primitive, model.Parameters, operands.ToArray());
 
     public int Rearrange(int variable, IReadOnlyList<int> source, IReadOnlyList<Extent> extents)
     {
@@ -151,7 +149,7 @@ public sealed class ProgramBuilder
 
     public (int Values, int Order) Sort(int variable, int position, bool descending)
     {
-        var results = Append(Primitive.Sort, new Parameters.Sort(position, descending), [Atom.Variable(variable)]);
+        var results = Infer(Primitive.Sort, new Parameters.Sort(position, descending), [Atom.Variable(variable)]);
         return (results[0], results[1]);
     }
 
@@ -172,14 +170,20 @@ public sealed class ProgramBuilder
     private static TensorType WithExtent(TensorType type, int position, Extent extent) =>
         type with { Extents = type.Extents.Select((e, i) => i == position ? extent : e).ToEquatableArray() };
 
-    private EquatableArray<int> Append(Primitive primitive, Parameters parameters, Atom[] operands)
+    /// <summary>Every equation comes through here, its types known: a builder that rewrites may answer with variables that are there already.</summary>
+    protected virtual EquatableArray<int> Append(
+        Primitive primitive, Parameters parameters, EquatableArray<Atom> operands, EquatableArray<TensorType> resultTypes)
     {
-        var results = ShapeRules.Infer(
-            primitive, operands.Select(TypeOf).ToArray(), operands.Select(o => !o.IsVariable).ToArray(), parameters)
-            .Select(Define).ToEquatableArray();
-        equations.Add(new Equation(primitive, operands.ToEquatableArray(), parameters, results));
+        var results = resultTypes.Select(Define).ToEquatableArray();
+        equations.Add(new Equation(primitive, operands, parameters, results));
         return results;
     }
+
+    private EquatableArray<int> Infer(Primitive primitive, Parameters parameters, Atom[] operands) => Append(
+        primitive,
+        parameters,
+        operands.ToEquatableArray(),
+        ShapeRules.Infer(primitive, operands.Select(TypeOf).ToArray(), operands.Select(o => !o.IsVariable).ToArray(), parameters));
 
     private int Define(TensorType type)
     {

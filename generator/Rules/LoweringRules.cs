@@ -1,0 +1,39 @@
+using Dpo.Autodiff.Generator.IR;
+
+namespace Dpo.Autodiff.Generator.Rules;
+
+/// <summary>How the primitives that are several loops are made of those that are one. One row a primitive, as torch computes it.</summary>
+public static class LoweringRules
+{
+    public static IReadOnlyList<RewriteRule> Table { get; } =
+    [
+        // A row of -inf alone gives -inf and one with +inf gives +inf, because the shift is taken only where it is finite.
+        new("logsumexp(x)", "m + log(sum(exp(x - m))), m = max(x) where finite, else 0", [Primitive.LogSumExp], r =>
+        {
+            var largest = r.X.Of(Primitive.Max, r.Parameters);
+            var shift = largest.Of(Primitive.IsFinite).Select(largest, largest.Number(0));
+            return Exponentials(r, shift).Of(Primitive.Sum, r.Parameters).Of(Primitive.Log) + shift;
+        }),
+
+        // A row of -inf alone, or with +inf, gives NaN.
+        new("softmax(x)", "exp(x - max(x)) / sum(exp(x - max(x)))", [Primitive.Softmax], r =>
+        {
+            var exponentials = Exponentials(r, r.X.Of(Primitive.Max, Reduced(r)));
+            return exponentials / Spread(r, exponentials.Of(Primitive.Sum, Reduced(r)));
+        }),
+        new("log_softmax(x)", "x - max(x) - log(sum(exp(x - max(x))))", [Primitive.LogSoftmax], r =>
+        {
+            var largest = r.X.Of(Primitive.Max, Reduced(r));
+            var shifted = r.X - Spread(r, largest);
+            return shifted - Spread(r, shifted.Of(Primitive.Exp).Of(Primitive.Sum, Reduced(r)).Of(Primitive.Log));
+        }),
+
+        new("stop_gradient(x)", "x", [Primitive.StopGradient], r => r.X),
+    ];
+
+    private static Parameters.Reduce Reduced(Redex r) => r.Parameters as Parameters.Reduce ?? new Parameters.Reduce([((Parameters.Axis)r.Parameters).Position]);
+
+    private static Term Spread(Redex r, Term x) => x.SpreadOver(r.X.Type, Reduced(r).Positions);
+
+    private static Term Exponentials(Redex r, Term shift) => (r.X - Spread(r, shift)).Of(Primitive.Exp);
+}
