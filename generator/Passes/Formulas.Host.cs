@@ -1,0 +1,46 @@
+using Dpo.Autodiff.Generator.IR;
+
+namespace Dpo.Autodiff.Generator.Passes;
+
+/// <summary>Host scalars under the user's names: <c>1 - 2 * smoothing</c>, <c>|pair|</c>, <c>present(margin)</c>.</summary>
+public static partial class Formulas
+{
+    /// <summary>A host scalar as text, its operands inlined.</summary>
+    public static string Host(Program program, int scalar) => HostTerm(program, scalar).Text;
+
+    private static FormulaText HostTerm(Program program, int scalar)
+    {
+        var host = program.Host[scalar];
+        FormulaText Operand(int i) => HostTerm(program, host.Operands[i]);
+        return host.Operation switch
+        {
+            HostOperation.Parameter => FormulaText.Atom(host.Text),
+            HostOperation.Literal => FormulaText.Atom(Plain(host)),
+            HostOperation.Size => FormulaText.Atom($"|{host.Extent}|"),
+            HostOperation.IsPresent => FormulaText.Atom($"present({host.Text})"),
+            HostOperation.Unary => FormulaText.Prefix(host.Text, Operand(0)),
+            HostOperation.Binary => FormulaText.Infix(host.Text, Operand(0), Operand(1)),
+            HostOperation.Call => FormulaText.Atom(
+                host.Text.Substring(host.Text.LastIndexOf('.') + 1).ToLowerInvariant() + "(" + string.Join(", ", host.Operands.Select(o => HostTerm(program, o).Text)) + ")"),
+            // A conversion that loses nothing is not worth a word.
+            HostOperation.Convert => IsWhole(host.Kind) && !IsWhole(program.Host[host.Operands[0]].Kind)
+                ? FormulaText.Atom($"truncate({Operand(0).Text})")
+                : Operand(0),
+            _ => FormulaText.Infix("?:", Operand(0), Operand(1), Operand(2)),
+        };
+    }
+
+    private static bool IsWhole(HostKind kind) => kind is HostKind.Int32 or HostKind.Int64;
+
+    /// <summary>A C# literal without what only C# needs: suffixes, a fraction of zero, the enumeration's full name.</summary>
+    private static string Plain(HostEquation literal)
+    {
+        var text = literal.Text;
+        if (literal.Kind == HostKind.Enum)
+            return text.Substring(text.LastIndexOf('.') + 1);
+        if (text.StartsWith("double.", StringComparison.Ordinal) || text.StartsWith("float.", StringComparison.Ordinal))
+            return text.EndsWith("NaN", StringComparison.Ordinal) ? "nan" : text.EndsWith("NegativeInfinity", StringComparison.Ordinal) ? "-inf" : "inf";
+        text = text.TrimEnd('f', 'F', 'd', 'D', 'L', 'l');
+        return text.EndsWith(".0", StringComparison.Ordinal) ? text.Substring(0, text.Length - 2) : text;
+    }
+}
