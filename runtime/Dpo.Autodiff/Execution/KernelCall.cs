@@ -1,0 +1,75 @@
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Execution;
+
+/// <summary>Which of a variant's kernels.</summary>
+internal enum KernelRole
+{
+    /// <summary>Results.</summary>
+    Value,
+
+    /// <summary>Results and the gradients of the first.</summary>
+    ValueAndGradient,
+
+    /// <summary>Gradients, given upstream gradients.</summary>
+    Gradient,
+}
+
+/// <summary>One run of a variant's kernel: its arguments as native handles, which the caller keeps alive.</summary>
+internal readonly ref struct KernelCall
+{
+    internal required ObjectiveSpec Spec { get; init; }
+
+    internal required ObjectiveVariant Variant { get; init; }
+
+    internal required KernelRole Role { get; init; }
+
+    /// <summary>The handle of each parameter's tensor, 0 where it is absent or not read.</summary>
+    internal required ReadOnlySpan<nint> Parameters { get; init; }
+
+    /// <summary>The handle of each result's upstream gradient, 0 where there is none; a scalar's is then <see cref="AbsentUpstream"/>.</summary>
+    internal ReadOnlySpan<nint> Upstreams { get; init; }
+
+    /// <summary>The upstream gradient of a scalar result that has none.</summary>
+    internal double AbsentUpstream { get; init; }
+
+    internal required ReadOnlySpan<long> Extents { get; init; }
+
+    internal required ReadOnlySpan<double> Scalars { get; init; }
+
+    /// <summary>Bit k is set if gradient k is wanted.</summary>
+    internal ulong Needs { get; init; }
+
+    internal required bool IsDouble { get; init; }
+
+    internal ScalarType ComputeType => IsDouble ? ScalarType.Float64 : ScalarType.Float32;
+
+    internal ScalarType DType(ElementKind kind) => kind switch
+    {
+        ElementKind.Integer => ScalarType.Int64,
+        ElementKind.Boolean => ScalarType.Bool,
+        _ => ComputeType,
+    };
+
+    /// <summary>Where a result or gradient belongs in the table of outputs: results, then gradients by their number.</summary>
+    internal int Output(Slot slot) =>
+        slot.Role == SlotRole.Result ? slot.Index : Variant.Results.Length + Array.IndexOf(Variant.Gradients, slot.Index);
+
+    /// <summary>Whether an output is to be computed.</summary>
+    internal bool Wants(int output) =>
+        output < Variant.Results.Length || (Needs & (1UL << (output - Variant.Results.Length))) != 0;
+
+    /// <summary>The extents of a result, into a span that is long enough.</summary>
+    internal ReadOnlySpan<long> ResultSizes(int result, Span<long> sizes)
+    {
+        var extents = Variant.Results[result].Extents;
+        for (var axis = 0; axis < extents.Length; axis++)
+        {
+            sizes[axis] = extents[axis].Of(Extents);
+            if (sizes[axis] < 0)
+                throw new ObjectiveArgumentException(Spec.Name, Spec.Parameters[0].Name, $"the tensors are too small: {Variant.Results[result].Name} would have size {sizes[axis]} at axis {axis}.");
+        }
+
+        return sizes[..extents.Length];
+    }
+}

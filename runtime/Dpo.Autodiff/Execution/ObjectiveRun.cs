@@ -1,0 +1,229 @@
+using System.ComponentModel;
+using Dpo.Autodiff.Native;
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Execution;
+
+/// <summary>Runs objectives: what generated members call, after <see cref="ObjectiveSpec.Bind"/> has checked the tensors.</summary>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public static class ObjectiveRun
+{
+    private const int FewTensors = 32;
+    private const int MostDimensions = 64;
+
+    /// <summary>The results, as part of the autograd graph where gradients are recorded and some differentiable parameter requires them.</summary>
+    /// <param name="spec">The objective.</param>
+    /// <param name="variant">The kernels for this call's branches.</param>
+    /// <param name="tensors">The checked tensors.</param>
+    /// <param name="extents">The sizes that the check found.</param>
+    /// <param name="scalars">The scalars that the host computed.</param>
+    /// <exception cref="ObjectiveArgumentException">An index is out of range.</exception>
+    public static Tensor[] Fused(
+        ObjectiveSpec spec,
+        ObjectiveVariant variant,
+        ReadOnlySpan<Tensor?> tensors,
+        ReadOnlySpan<long> extents,
+        ReadOnlySpan<double> scalars)
+    {
+        Span<nint> handles = tensors.Length <= FewTensors ? stackalloc nint[tensors.Length] : new nint[tensors.Length];
+        var isDouble = Handles(spec, tensors, handles);
+        var call = new KernelCall
+        {
+            Spec = spec,
+            Variant = variant,
+            Role = KernelRole.Value,
+            Parameters = handles,
+            Extents = extents,
+            Scalars = scalars,
+            IsDouble = isDouble,
+        };
+        var outputs = new nint[variant.Results.Length];
+        Run(call, isRecorded: false, outputs);
+        var results = new Tensor[outputs.Length];
+        for (var i = 0; i < results.Length; i++)
+            results[i] = Tensor.UnsafeCreateTensor(Result(call, i, outputs[i]));
+        KeepAlive(tensors);
+        return results;
+    }
+
+    /// <summary>The results, then the gradient of the first for each parameter of <see cref="ObjectiveVariant.Gradients"/>: null for an absent one, or for a tensor that is no floating-point number.</summary>
+    /// <param name="spec">The objective.</param>
+    /// <param name="variant">The kernels for this call's branches.</param>
+    /// <param name="tensors">The checked tensors.</param>
+    /// <param name="extents">The sizes that the check found.</param>
+    /// <param name="scalars">The scalars that the host computed.</param>
+    /// <param name="upstream">The upstream gradient of the first result, which only a scalar can do without.</param>
+    /// <exception cref="ObjectiveArgumentException">The upstream gradient is missing or does not fit, or an index is out of range.</exception>
+    public static Tensor?[] WithGrad(
+        ObjectiveSpec spec,
+        ObjectiveVariant variant,
+        ReadOnlySpan<Tensor?> tensors,
+        ReadOnlySpan<long> extents,
+        ReadOnlySpan<double> scalars,
+        Tensor? upstream)
+    {
+        Span<nint> handles = tensors.Length <= FewTensors ? stackalloc nint[tensors.Length] : new nint[tensors.Length];
+        var isDouble = Handles(spec, tensors, handles);
+        var results = variant.Results.Length;
+        Span<nint> upstreams = results <= FewTensors ? stackalloc nint[results] : new nint[results];
+        var call = new KernelCall
+        {
+            Spec = spec,
+            Variant = variant,
+            Role = KernelRole.ValueAndGradient,
+            Parameters = handles,
+            Upstreams = upstreams,
+            AbsentUpstream = 1,
+            Extents = extents,
+            Scalars = scalars,
+            Needs = Differentiable(variant, handles),
+            IsDouble = isDouble,
+        };
+        upstreams[0] = Upstream(call, upstream, handles);
+        var count = results + variant.Gradients.Length;
+        Span<nint> outputs = count <= FewTensors ? stackalloc nint[count] : new nint[count];
+        Run(call, isRecorded: false, outputs);
+        var made = new Tensor?[count];
+        for (var i = 0; i < results; i++)
+            made[i] = Tensor.UnsafeCreateTensor(Result(call, i, outputs[i]));
+        for (var k = 0; k < variant.Gradients.Length; k++)
+        {
+            if (outputs[results + k] != 0)
+                made[results + k] = Tensor.UnsafeCreateTensor(Cast(outputs[results + k], TensorHandle.DType(handles[variant.Gradients[k]])));
+        }
+
+        KeepAlive(tensors);
+        GC.KeepAlive(upstream);
+        return made;
+    }
+
+    // The handle of each tensor. Returns whether the compute type is double: where some value is.
+    private static bool Handles(ObjectiveSpec spec, ReadOnlySpan<Tensor?> tensors, Span<nint> handles)
+    {
+        var isDouble = false;
+        for (var i = 0; i < tensors.Length; i++)
+        {
+            if (tensors[i] is not { } tensor)
+                continue;
+            handles[i] = tensor.Handle;
+            isDouble |= (spec.Parameters[i].Uses & ParameterUses.Value) != 0 && TensorHandle.DType(handles[i]) == ScalarType.Float64;
+        }
+
+        return isDouble;
+    }
+
+    private static ulong Differentiable(ObjectiveVariant variant, ReadOnlySpan<nint> handles)
+    {
+        var needs = 0UL;
+        for (var k = 0; k < variant.Gradients.Length; k++)
+        {
+            var handle = handles[variant.Gradients[k]];
+            if (handle != 0 && DTypePromotion.IsFloating(TensorHandle.DType(handle)))
+                needs |= 1UL << k;
+        }
+
+        return needs;
+    }
+
+    private static nint Upstream(in KernelCall call, Tensor? upstream, ReadOnlySpan<nint> handles)
+    {
+        var result = call.Variant.Results[0];
+        if (upstream is null)
+        {
+            return result.IsScalar ? 0 : throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"{result.Name} is not a scalar: its gradient needs an upstream gradient.");
+        }
+
+        if (upstream.IsInvalid)
+            throw new ObjectiveArgumentException(call.Spec.Name, "upstream", "upstream has been disposed.");
+        Span<long> sizes = stackalloc long[MostDimensions];
+        scoped var expected = call.ResultSizes(0, sizes);
+        if (!expected.SequenceEqual(upstream.shape))
+            throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"upstream has shape [{string.Join(", ", upstream.shape)}], but {result.Name} has [{string.Join(", ", expected.ToArray())}].");
+        if (!DTypePromotion.IsFloating(upstream.dtype))
+            throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"upstream is {upstream.dtype}, but must be a floating-point number.");
+        foreach (var handle in handles)
+        {
+            if (handle != 0 && TensorHandle.Device(handle) != TensorHandle.Device(upstream.Handle))
+                throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"upstream is on {upstream.device}, but the tensors are not.");
+        }
+
+        return upstream.Handle;
+    }
+
+    private static void Run(in KernelCall call, bool isRecorded, Span<nint> outputs)
+    {
+        if (isRecorded || UsesTorch(call))
+        {
+            var torch = call.Role switch
+            {
+                KernelRole.Value => call.Variant.TorchValue,
+                KernelRole.ValueAndGradient => call.Variant.TorchValueAndGradient,
+                _ => call.Variant.TorchGradient,
+            };
+            TorchCall.Run(torch, call, isRecorded, outputs);
+            return;
+        }
+
+        var kernel = call.Role switch
+        {
+            KernelRole.Value => call.Variant.Value,
+            KernelRole.ValueAndGradient => call.Variant.ValueAndGradient,
+            _ => call.Variant.Gradient,
+        };
+        LoopCall.Run(kernel, call, outputs);
+    }
+
+    private static bool UsesTorch(in KernelCall call)
+    {
+        if (BackendChoice.Current == Backend.Torch)
+            return true;
+        foreach (var handle in call.Parameters)
+        {
+            if (handle != 0)
+                return TensorHandle.Device(handle).Type != (int)TorchSharp.DeviceType.CPU;
+        }
+
+        return false;
+    }
+
+    private static nint Result(in KernelCall call, int result, nint handle)
+    {
+        Span<sbyte> dtypes = stackalloc sbyte[call.Parameters.Length];
+        for (var i = 0; i < dtypes.Length; i++)
+            dtypes[i] = call.Parameters[i] == 0 ? (sbyte)-1 : (sbyte)TensorHandle.DType(call.Parameters[i]);
+        var spec = call.Variant.Results[result];
+        return Cast(handle, DTypePromotion.Of(spec.DType, dtypes, call.DType(spec.Kind)));
+    }
+
+    // The tensor in another dtype; its first handle is given up.
+    private static nint Cast(nint handle, ScalarType dtype)
+    {
+        if (TensorHandle.DType(handle) == dtype)
+            return handle;
+        var cast = TensorHandle.Convert(handle, dtype);
+        TensorHandle.Dispose(handle);
+        return cast;
+    }
+
+    private static void KeepAlive(ReadOnlySpan<Tensor?> tensors)
+    {
+        foreach (var tensor in tensors)
+            GC.KeepAlive(tensor);
+    }
+
+    /// <summary>What <see cref="WithGrad"/> gives, by the eager method and autograd.</summary>
+    /// <param name="spec">The objective.</param>
+    /// <param name="gradients">The parameter that gradient k is of.</param>
+    /// <param name="tensors">The checked tensors.</param>
+    /// <param name="eager">The eager method: its tensors are the parameters, in order.</param>
+    /// <param name="upstream">The upstream gradient of the first result, which only a scalar can do without.</param>
+    public static Tensor?[] EagerWithGrad(ObjectiveSpec spec, int[] gradients, ReadOnlySpan<Tensor?> tensors, Func<Tensor?[], Tensor[]> eager, Tensor? upstream) =>
+        EagerRun.WithGrad(spec, gradients, tensors, eager, upstream);
+
+    /// <summary>Compares the results of both.</summary>
+    /// <param name="spec">The objective.</param>
+    /// <param name="fused">The fused results.</param>
+    /// <param name="eager">The eager results.</param>
+    /// <exception cref="InvalidOperationException">They differ.</exception>
+    public static void Check(ObjectiveSpec spec, Tensor[] fused, Tensor[] eager) => EagerRun.Check(spec, fused, eager);
+}

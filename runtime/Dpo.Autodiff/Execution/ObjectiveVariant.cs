@@ -1,0 +1,54 @@
+using System.ComponentModel;
+
+namespace Dpo.Autodiff.Execution;
+
+/// <summary>A result of an objective.</summary>
+/// <param name="name">Its name: of the tuple's element, or <c>Value</c>.</param>
+/// <param name="kind">What its elements are.</param>
+/// <param name="extents">Its sizes, outermost first.</param>
+/// <param name="isDifferentiable">Whether some differentiable parameter reaches it.</param>
+/// <param name="dtype">What its dtype is promoted from.</param>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public sealed class ResultSpec(string name, ElementKind kind, Size[] extents, bool isDifferentiable, DTypeTerm[] dtype)
+{
+    internal string Name => name;
+
+    internal ElementKind Kind => kind;
+
+    internal Size[] Extents => extents;
+
+    internal bool IsDifferentiable => isDifferentiable;
+
+    internal DTypeTerm[] DType => dtype;
+
+    internal bool IsScalar => extents.Length == 0;
+}
+
+/// <summary>The kernels of an objective for one choice of its branches.</summary>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public sealed class ObjectiveVariant
+{
+    /// <summary>The results, in order.</summary>
+    public required ResultSpec[] Results { get; init; }
+
+    /// <summary>The parameter that gradient k is of.</summary>
+    public required int[] Gradients { get; init; }
+
+    /// <summary>Results.</summary>
+    public required LoopKernel Value { get; init; }
+
+    /// <summary>Results, and the gradients of the first.</summary>
+    public required LoopKernel ValueAndGradient { get; init; }
+
+    /// <summary>Gradients, given an upstream gradient for each differentiable result.</summary>
+    public required LoopKernel Gradient { get; init; }
+
+    /// <summary>Results, as TorchSharp calls.</summary>
+    public required TorchKernel TorchValue { get; init; }
+
+    /// <summary>Results and the gradients of the first, as TorchSharp calls.</summary>
+    public required TorchKernel TorchValueAndGradient { get; init; }
+
+    /// <summary>Gradients given upstream gradients, as TorchSharp calls.</summary>
+    public required TorchKernel TorchGradient { get; init; }
+}

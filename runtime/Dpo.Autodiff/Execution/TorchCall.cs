@@ -1,0 +1,59 @@
+using Dpo.Autodiff.Native;
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Execution;
+
+/// <summary>Runs a kernel as TorchSharp calls. None of its temporaries survives it.</summary>
+internal static class TorchCall
+{
+    /// <summary>Runs the kernel. The outputs are new tensors of the compute type, of Int64 or Bool.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="call">Its arguments.</param>
+    /// <param name="isRecorded">Whether autograd records what it does.</param>
+    /// <param name="outputs">Receives results, then gradients.</param>
+    internal static void Run(TorchKernel kernel, in KernelCall call, bool isRecorded, Span<nint> outputs)
+    {
+        using var scope = NewDisposeScope();
+        using var mode = set_grad_enabled(isRecorded);
+        var device = Device(call.Parameters);
+        var inputs = new Tensor[kernel.Inputs.Length];
+        for (var i = 0; i < inputs.Length; i++)
+            inputs[i] = Input(call, kernel.Inputs[i], device);
+        var made = kernel.Run(inputs, call.Extents, call.Scalars, call.Needs);
+        for (var i = 0; i < kernel.Outputs.Length; i++)
+        {
+            var slot = kernel.Outputs[i];
+            var output = call.Output(slot);
+            if (!call.Wants(output) || made[i] is not { } tensor)
+                continue;
+
+            // An input that is handed through, or one tensor as two outputs, must not be shared with the caller.
+            tensor = tensor.to(call.DType(slot.Kind));
+            var isShared = Array.IndexOf(inputs, made[i]) >= 0 || Array.IndexOf(made, made[i]) < i;
+            tensor = isShared ? tensor.clone() : tensor.contiguous();
+            outputs[output] = TensorHandle.Release(tensor.alias());
+        }
+    }
+
+    private static Tensor Input(in KernelCall call, Slot slot, Device device)
+    {
+        var isUpstream = slot.Role == SlotRole.Upstream;
+        var handle = !isUpstream ? call.Parameters[slot.Index] : call.Upstreams.IsEmpty ? 0 : call.Upstreams[slot.Index];
+        if (handle != 0)
+            return Tensor.UnsafeCreateTensor(TensorHandle.Alias(handle)).to(call.DType(slot.Kind));
+        if (!isUpstream)
+            return zeros(0, call.DType(slot.Kind), device);
+        return tensor(call.AbsentUpstream, call.DType(slot.Kind), device);
+    }
+
+    private static Device Device(ReadOnlySpan<nint> parameters)
+    {
+        foreach (var handle in parameters)
+        {
+            if (handle != 0)
+                return TensorHandle.Borrow(handle, static tensor => tensor.device);
+        }
+
+        return CPU;
+    }
+}

@@ -1,0 +1,131 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Native;
+
+/// <summary>
+/// What kernels need to know of a tensor, by its native handle: through the library's exports where they are known, through TorchSharp's
+/// public members elsewhere. The caller keeps the tensor alive.
+/// </summary>
+internal static unsafe class TensorHandle
+{
+    /// <summary>Whether the exports are used. Tests turn it off to take the public route.</summary>
+    internal static bool UsesExports { get; set; } = TorchExports.AreKnown;
+
+    internal static ScalarType DType(nint handle) =>
+        UsesExports ? (ScalarType)TorchExports.DType(handle) : Borrow(handle, static tensor => tensor.dtype);
+
+    internal static int Dimensions(nint handle) =>
+        UsesExports ? (int)TorchExports.Dimensions(handle) : Borrow(handle, static tensor => (int)tensor.dim());
+
+    internal static long Size(nint handle, int axis) =>
+        UsesExports ? TorchExports.Size(handle, axis) : Borrow(handle, tensor => tensor.size(axis));
+
+    internal static (int Type, int Index) Device(nint handle) => UsesExports
+        ? (TorchExports.DeviceType(handle), TorchExports.DeviceIndex(handle))
+        : Borrow(handle, static tensor => ((int)tensor.device_type, tensor.device_index));
+
+    internal static bool IsSparse(nint handle) =>
+        UsesExports ? TorchExports.IsSparse(handle) != 0 : Borrow(handle, static tensor => tensor.is_sparse);
+
+    /// <summary>Whether the memory holds the elements themselves, in order.</summary>
+    internal static bool IsPlain(nint handle) => UsesExports
+        ? TorchExports.IsContiguous(handle) != 0 && TorchExports.IsNegated(handle) == 0
+        : Borrow(handle, static tensor => tensor.is_contiguous() && !tensor.is_neg());
+
+    internal static bool RequiresGrad(nint handle) =>
+        UsesExports ? TorchExports.RequiresGrad(handle) != 0 : Borrow(handle, static tensor => tensor.requires_grad);
+
+    /// <summary>Whether operations are recorded for autograd.</summary>
+    internal static bool IsRecording => UsesExports
+        ? TorchExports.IsGradEnabled() != 0 && TorchExports.IsInferenceMode() == 0
+        : is_grad_enabled() && !is_inference_mode_enabled();
+
+    /// <summary>The address of the first element: of a view's, not of its storage's.</summary>
+    internal static nint Data(nint handle) =>
+        UsesExports ? TorchExports.Data(handle) : Borrow(handle, FirstElement);
+
+    /// <summary>A new tensor in the machine's own memory, not initialised.</summary>
+    internal static nint Empty(ScalarType dtype, ReadOnlySpan<long> sizes)
+    {
+        if (!UsesExports)
+            return Release(empty(sizes, dtype, CPU));
+        nint handle;
+        fixed (long* first = sizes)
+        {
+            // An empty span has no address, but the library reads none then either.
+            handle = TorchExports.Empty(first, sizes.Length, (sbyte)dtype, (int)TorchSharp.DeviceType.CPU, -1, 0);
+        }
+
+        return handle != 0 ? handle : throw LastError();
+    }
+
+    /// <summary>Another handle of the same tensor.</summary>
+    internal static nint Alias(nint handle)
+    {
+        if (!UsesExports)
+            return Borrow(handle, static tensor => Release(tensor.alias()));
+        var alias = TorchExports.Alias(handle);
+        return alias != 0 ? alias : throw LastError();
+    }
+
+    /// <summary>A tensor of a dtype whose memory holds the elements themselves, in order; not recorded for autograd.</summary>
+    internal static nint Convert(nint handle, ScalarType dtype)
+    {
+        using var mode = no_grad();
+        return Borrow(handle, tensor => Release(tensor.resolve_neg().to(dtype).contiguous()));
+    }
+
+    /// <summary>Gives up a handle; 0 is none.</summary>
+    internal static void Dispose(nint handle)
+    {
+        if (handle == 0)
+            return;
+        if (UsesExports)
+        {
+            TorchExports.Dispose(handle);
+            return;
+        }
+
+        using var scope = NewDisposeScope();
+        Tensor.UnsafeCreateTensor(handle).Dispose();
+    }
+
+    /// <summary>Takes the handle out of a tensor, which is invalid afterwards.</summary>
+    internal static nint Release(Tensor tensor)
+    {
+        tensor.DetachFromDisposeScope();
+        return tensor.DecoupleFromNativeHandle();
+    }
+
+    /// <summary>Asks the tensor of a handle something, without taking the handle.</summary>
+    internal static TAnswer Borrow<TAnswer>(nint handle, Func<Tensor, TAnswer> ask)
+    {
+        using var scope = NewDisposeScope();
+        var tensor = Tensor.UnsafeCreateTensor(handle);
+        try
+        {
+            return ask(tensor);
+        }
+        finally
+        {
+            Release(tensor);
+        }
+    }
+
+    // Of a view of one element: a span cannot reach over more than 2 GB.
+    private static nint FirstElement(Tensor tensor)
+    {
+        if (tensor.numel() == 0)
+            return 0;
+        return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.view(-1).narrow(0, 0, 1).bytes));
+    }
+
+    /// <summary>What the native library says went wrong last on this thread, as TorchSharp would throw it.</summary>
+    internal static ExternalException LastError()
+    {
+        var text = TorchExports.LastError();
+        return new(text == 0 ? "The native library reports no reason." : Marshal.PtrToStringUTF8(text));
+    }
+}
