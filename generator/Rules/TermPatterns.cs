@@ -34,6 +34,10 @@ public static class TermPatterns
     public static bool IsNumber(this Term term, double number) => term.Scalar() is { IsLiteral: true } scalar && scalar.Number == number;
 
     /// <summary>The literal or host scalar that every element equals, where that is known.</summary>
-    public static Atom? Scalar(this Term term) =>
-        !term.Atom.IsVariable ? term.Atom : term.Definition() is { Primitive: Primitive.Fill } fill ? fill.Operands[0] : null;
+    public static Atom? Scalar(this Term term) => !term.Atom.IsVariable ? term.Atom : term.Definition() switch
+    {
+        { Primitive: Primitive.Fill } fill => fill.Operands[0],
+        { Primitive: Primitive.Rearrange } rearrange => (term with { Atom = rearrange.Operands[0] }).Scalar(),
+        _ => null,
+    };
 }
