@@ -91,11 +91,43 @@ public static class Descriptors
     private static readonly DiagnosticDescriptor TooDeep = new(
         "DPO0026", "An objective is nested too deeply", "Objective '{0}' is nested too deeply to be read: split it into helpers or locals", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0026.md");
 
+    // Elaboration.
+    private static readonly DiagnosticDescriptor AxesMeet = new(
+        "DPO0030", "Different axes meet", "'{0}' meets '{1}' where {2} and {3} come together: axes that meet bear the same name or have size 1; insert one with unsqueeze, or reorder them with permute", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0030.md");
+
+    private static readonly DiagnosticDescriptor NoSuchAxis = new(
+        "DPO0031", "An axis or element does not exist", "There is no {0} in {1}: count from 0, or from the end with -1", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0031.md");
+
+    private static readonly DiagnosticDescriptor NotFused = new(
+        "DPO0032", "A torch operation cannot be fused", "The torch operation '{0}' cannot be fused here: {1}", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0032.md");
+
+    private static readonly DiagnosticDescriptor NotConstant = new(
+        "DPO0033", "An argument is not constant", "{0} of {1} is not known when the objective is compiled: {2}", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0033.md");
+
+    private static readonly DiagnosticDescriptor NotAffine = new(
+        "DPO0034", "A size is not made of named axes", "{0} makes a size that is not a multiple or sum of named axes: {1}", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0034.md");
+
+    private static readonly DiagnosticDescriptor HelperAxes = new(
+        "DPO0035", "A helper is given other axes than it names", "Parameter '{0}' of '{1}' has the axes {2}, but is given {3}: pass a tensor of these axes, or change the helper's [Axes]", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0035.md");
+
+    private static readonly DiagnosticDescriptor TooManyKernels = new(
+        "DPO0036", "An objective has too many kernels", "Objective '{0}' has {1}: split it into several, or compute with its flags as numbers instead of branching on them", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0036.md");
+
+    private static readonly DiagnosticDescriptor ResultIsNoTensor = new(
+        "DPO0037", "A result is not a tensor", "Result '{0}' of '{1}' is not always a tensor: return one on every path", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0037.md");
+
+    private static readonly DiagnosticDescriptor WrongKind = new(
+        "DPO0038", "An operation does not take these elements", "Torch has no {0}: {1}", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0038.md");
+
+    private static readonly DiagnosticDescriptor NoValue = new(
+        "DPO0039", "A value may be missing", "There is no value for {0}: test with `is null` before, or give one with `??`", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0039.md");
+
     /// <summary>All of them, by id.</summary>
     public static IReadOnlyDictionary<string, DiagnosticDescriptor> ById { get; } = new[]
     {
         NotStatic, Generic, NotPartial, Overloaded, Clash, ParameterType, NoAxes, BadAxes, ResultType, AttributeOnNumber, Place,
         Statement, Expression, Call, TorchOperation, HostRead, ArrayIndex, HostType, Member, NullComparison, InPlace, Argument,
         Recursion, NotExported, UnknownVersion, TooDeep,
+        AxesMeet, NoSuchAxis, NotFused, NotConstant, NotAffine, HelperAxes, TooManyKernels, ResultIsNoTensor, WrongKind, NoValue,
     }.ToDictionary(d => d.Id, StringComparer.Ordinal);
 }

@@ -35,12 +35,13 @@ internal static class DTypePromotion
     {
         var withDimensions = Undefined;
         var without = Undefined;
+        var lift = DTypeLift.None;
         foreach (var term in terms)
         {
             var dtype = term.Parameter < 0 ? (sbyte)term.Fixed : parameters[term.Parameter];
             if (dtype < 0)
                 continue;
-            dtype = Lift(dtype, term.Lift);
+            lift = (DTypeLift)Math.Max((int)lift, (int)term.Lift);
             if (term.HasDimensions)
                 withDimensions = Promote(withDimensions, dtype);
             else
@@ -49,7 +50,8 @@ internal static class DTypePromotion
 
         // Those without dimensions count only where they are of a higher category.
         var promoted = withDimensions == Undefined || Category(without) > Category(withDimensions) ? Promote(withDimensions, without) : withDimensions;
-        return promoted == Undefined ? fallback : (ScalarType)promoted;
+        // Lifting comes last: a count divided by or multiplied with half-precision numbers leaves them half.
+        return promoted == Undefined ? fallback : (ScalarType)Lift(promoted, lift);
     }
 
     internal static bool IsFloating(ScalarType dtype) =>

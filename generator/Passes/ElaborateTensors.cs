@@ -1,0 +1,338 @@
+using Dpo.Autodiff.Generator.IR;
+
+namespace Dpo.Autodiff.Generator.Passes;
+
+/// <summary>
+/// The algebra that the torch operations are written in: tensors with torch's promotion and broadcasting, checked by name. Everything
+/// appends to the path's program; kinds stay undecided where torch's rules leave them to the dtypes.
+/// </summary>
+internal sealed class ElaborateTensors(ElaboratePath path)
+{
+    private const ElementKind Real = ElementKind.Real;
+    private const ElementKind Integer = ElementKind.Integer;
+    private const ElementKind Boolean = ElementKind.Boolean;
+
+    private ProgramBuilder Builder => path.Trace;
+
+    private ElaborateHost Host => path.Host;
+
+    /// <summary>A C# number beside a tensor.</summary>
+    public ElaborateTensor Weak(int number) => Scalar(number, KindOf(number), [], isWeak: true);
+
+    public ElaborateTensor Weak(double number) => Weak(Host.Real(number));
+
+    public ElaborateTensor WeakWhole(long number) => Weak(Host.Whole(number));
+
+    /// <summary>A tensor of no dimensions made of a number.</summary>
+    public ElaborateTensor Scalar(int number, ElementKind kind, EquatableArray<DTypeTerm> dtype, bool isWeak = false) =>
+        new(Builder, EquatableArray<Extent>.Empty, null, dtype, [], k => Builder.Fill(Host.AsAtom(number), EquatableArray<Extent>.Empty, k))
+        {
+            Number = number,
+            IsWeak = isWeak,
+            NumberKind = kind,
+        };
+
+    /// <summary>A tensor of one value.</summary>
+    public ElaborateTensor Fill(int number, EquatableArray<Extent> extents, ElementKind? kind, EquatableArray<DTypeTerm> dtype) =>
+        New(extents, kind, dtype, [], k => Builder.Fill(Host.AsAtom(number), extents, k));
+
+    /// <summary>The coordinate along one axis.</summary>
+    public ElaborateTensor Iota(Extent extent) =>
+        New([extent], Integer, FixedType("Int64", true), [], _ => Builder.Iota(0, [extent]));
+
+    /// <summary>One real operand.</summary>
+    public ElaborateTensor Unary(Primitive primitive, ElaborateTensor x) =>
+        New(x.Extents, Real, Lift(x.DType, DTypeLift.Float), [], _ => Builder.Emit(primitive, Atom.Variable(x.As(Real))));
+
+    /// <summary>One operand that keeps its kind (neg, abs, ...); Booleans count as whole numbers.</summary>
+    public ElaborateTensor UnaryKeeping(Primitive primitive, ElaborateTensor x)
+    {
+        var kind = KindOf(x) == Boolean ? Integer : KindOf(x);
+        return New(x.Extents, kind, x.DType, x.Roots, k => Counted(k, n => Builder.Emit(primitive, Atom.Variable(x.As(n)))));
+    }
+
+    public ElaborateTensor Add(ElaborateTensor x, ElaborateTensor y) => Arithmetic(Primitive.Add, x, y);
+
+    public ElaborateTensor Subtract(ElaborateTensor x, ElaborateTensor y) => Arithmetic(Primitive.Subtract, x, y);
+
+    public ElaborateTensor Multiply(ElaborateTensor x, ElaborateTensor y) => Arithmetic(Primitive.Multiply, x, y);
+
+    public ElaborateTensor Divide(ElaborateTensor x, ElaborateTensor y) => Arithmetic(Primitive.Divide, x, y, isReal: true);
+
+    public ElaborateTensor Negate(ElaborateTensor x) => UnaryKeeping(Primitive.Negate, x);
+
+    /// <summary>Two operands with promotion and broadcasting.</summary>
+    public ElaborateTensor Arithmetic(Primitive primitive, ElaborateTensor x, ElaborateTensor y, bool isReal = false)
+    {
+        var extents = Broadcast(x, y);
+        var kind = isReal ? Real : Promote(x, y);
+        if (kind == Boolean)
+        {
+            var logical = primitive switch
+            {
+                Primitive.Multiply or Primitive.Minimum => Primitive.And,
+                Primitive.Add or Primitive.Maximum => Primitive.Or,
+                _ => throw new ElaborateStop.Refused("DPO0038", "`" + primitive.ToString().ToLowerInvariant() + "` of two conditions", "convert them first: `to_type(ScalarType.Float32)`, or use `logical_and`, `logical_or`, `logical_xor`"),
+            };
+            return Logical(logical, x, y);
+        }
+
+        var dtype = Promoted(kind, x, y);
+        return New(extents, kind, isReal ? Lift(dtype, DTypeLift.Float) : dtype, Roots(x, y), k => Counted(k, n => Emit(primitive, n, extents, x, y)));
+    }
+
+    /// <summary>A comparison: whole numbers are compared as such.</summary>
+    public ElaborateTensor Compare(Primitive primitive, ElaborateTensor x, ElaborateTensor y)
+    {
+        var extents = Broadcast(x, y);
+        var kind = Promote(x, y);
+        if (kind == Boolean && primitive is Primitive.Equal or Primitive.NotEqual && !(x.IsWeak || y.IsWeak))
+        {
+            var differ = Logical(Primitive.Xor, x, y);
+            return primitive == Primitive.Equal ? Not(differ) : differ;
+        }
+
+        var compared = kind == Boolean ? Integer : kind ?? (path.AreRead(Roots(x, y), Integer) ? Integer : Real);
+        return New(extents, Boolean, FixedType("Bool", extents.Count > 0), [], _ => Emit(primitive, compared, extents, x, y));
+    }
+
+    /// <summary>Whether each element is not zero: a condition is itself.</summary>
+    public ElaborateTensor NotZero(ElaborateTensor x) =>
+        KindOf(x) == Boolean || (KindOf(x) is null && path.AreRead(x.Roots, Boolean)) ? x : Compare(Primitive.NotEqual, x, WeakWhole(0));
+
+    /// <summary>And, or, exclusive or of conditions.</summary>
+    public ElaborateTensor Logical(Primitive primitive, ElaborateTensor x, ElaborateTensor y)
+    {
+        var extents = Broadcast(x, y);
+        return New(extents, Boolean, FixedType("Bool", extents.Count > 0), [], _ => Builder.Emit(primitive, Spread(x, Boolean, extents), Spread(y, Boolean, extents)));
+    }
+
+    public ElaborateTensor Not(ElaborateTensor x) =>
+        New(x.Extents, Boolean, FixedType("Bool", x.Rank > 0), [], _ => Builder.Emit(Primitive.Not, Atom.Variable(x.As(Boolean))));
+
+    /// <summary>A test of real numbers; whole numbers pass it as <paramref name="whole"/> says.</summary>
+    public ElaborateTensor Test(Primitive primitive, ElaborateTensor x, bool whole) => KindOf(x) is Integer or Boolean
+        ? Fill(Host.Truth(whole), x.Extents, Boolean, FixedType("Bool", x.Rank > 0))
+        : New(x.Extents, Boolean, FixedType("Bool", x.Rank > 0), [], _ => Builder.Emit(primitive, Atom.Variable(x.As(Real))));
+
+    /// <summary>where(condition, x, y).</summary>
+    public ElaborateTensor Where(ElaborateTensor condition, ElaborateTensor x, ElaborateTensor y)
+    {
+        var extents = Broadcast(condition, x, y);
+        var kind = Promote(x, y);
+        return New(extents, kind, Promoted(kind, x, y), Roots(x, y), k =>
+        {
+            Atom Branch(ElaborateTensor t) => k == Real || (k == Integer && (x.Number is null || y.Number is null)) ? Operand(t, k, extents) : Spread(t, k, extents);
+            return Builder.Emit(Primitive.Where, Spread(condition, Boolean, extents), Branch(x), Branch(y));
+        });
+    }
+
+    /// <summary>The tensor as a kind, rounded to a dtype where one is given.</summary>
+    public ElaborateTensor Convert(ElaborateTensor x, ElementKind kind, string? dtype, EquatableArray<DTypeTerm> terms)
+    {
+        // 0 and 1 are exact in every dtype; numbers are rounded by the kernel's own type.
+        var rounds = dtype is not null && KindOf(x) != Boolean && kind != Boolean && x.Number is null;
+        return New(x.Extents, kind, terms, [], _ =>
+        {
+            var from = KindOf(x) ?? kind;
+            return from != kind && rounds
+                ? Builder.EmitDeclared(Primitive.Convert, new Parameters.Convert(dtype), new TensorType(kind, x.Extents), Atom.Variable(x.As(from)))
+                : Builder.Convert(x.As(kind), kind, rounds ? dtype : null);
+        });
+    }
+
+    /// <summary>A tensor of a decided kind that <paramref name="make"/> makes.</summary>
+    public ElaborateTensor Made(EquatableArray<Extent> extents, ElementKind kind, EquatableArray<DTypeTerm> dtype, Func<ElementKind, int> make) =>
+        New(extents, kind, dtype, [], make);
+
+    /// <summary>A tensor of the same extents, made of another's variable of whatever kind.</summary>
+    public ElaborateTensor Moved(ElaborateTensor x, ElementKind? kind, EquatableArray<DTypeTerm> dtype, Func<int, int> move) =>
+        New(x.Extents, kind, dtype, x.Roots, k => Counted(k, n => move(x.As(n))));
+
+    /// <summary>The tensor moved about, of whatever kind.</summary>
+    public ElaborateTensor Move(ElaborateTensor x, EquatableArray<Extent> extents, Func<int, int> move) =>
+        New(extents, x.Kind, x.DType, x.Roots, kind => move(x.As(kind)));
+
+    public ElaborateTensor Rearrange(ElaborateTensor x, IReadOnlyList<int> source, IReadOnlyList<Extent> extents) =>
+        Move(x, extents.ToEquatableArray(), v => Builder.Rearrange(v, source, extents));
+
+    /// <summary>The tensor broadcast to these extents, aligned from the right.</summary>
+    public ElaborateTensor SpreadTo(ElaborateTensor x, EquatableArray<Extent> extents) =>
+        x.Extents == extents ? x : Move(x, extents, v => Spread(v, extents));
+
+    /// <summary>Identity with derivative zero.</summary>
+    public ElaborateTensor Stop(ElaborateTensor x) => x.Number is not null
+        ? x
+        : New(x.Extents, x.Kind, x.DType, x.Roots, kind => kind == Real ? Builder.Emit(Primitive.StopGradient, Atom.Variable(x.As(kind))) : x.As(kind));
+
+    /// <summary>A reduction whose result keeps the kind.</summary>
+    public ElaborateTensor Reduce(Primitive primitive, ElaborateTensor x, IReadOnlyList<int> dims, bool keepdim, ElementKind? kind, EquatableArray<DTypeTerm> dtype)
+    {
+        var positions = dims.OrderBy(d => d).ToEquatableArray();
+        var reduced = New(
+            x.Extents.Where((_, i) => !positions.Contains(i)).ToEquatableArray(), kind, dtype, x.Roots,
+            k => Counted(k, n => positions.Count == 0 ? x.As(n) : Builder.Emit(primitive, new Parameters.Reduce(positions), Atom.Variable(x.As(n))), primitive is Primitive.Any or Primitive.All));
+        return keepdim ? Keep(reduced, x, positions) : reduced;
+    }
+
+    /// <summary>A reduced tensor with an axis of size 1 in place of each reduced one.</summary>
+    public ElaborateTensor Keep(ElaborateTensor reduced, ElaborateTensor x, EquatableArray<int> positions)
+    {
+        var next = 0;
+        var source = Enumerable.Range(0, x.Rank).Select(i => positions.Contains(i) ? -1 : next++).ToArray();
+        return Rearrange(reduced, source, x.Extents.Select((e, i) => positions.Contains(i) ? Extent.One : e).ToArray());
+    }
+
+    public ElaborateTensor Sum(ElaborateTensor x, IReadOnlyList<int> dims, bool keepdim = false)
+    {
+        var kind = KindOf(x) == Boolean ? Integer : KindOf(x);
+        return Reduce(Primitive.Sum, x, dims, keepdim, kind, Lift(x.DType, DTypeLift.Sum));
+    }
+
+    /// <summary>The number of elements over some positions.</summary>
+    public ElaborateTensor Count(ElaborateTensor x, IReadOnlyList<int> dims) => Weak(Product(dims.Select(d => x.Extents[d])));
+
+    /// <summary>The product of sizes as a host number.</summary>
+    public int Product(IEnumerable<Extent> extents)
+    {
+        var (constant, names) = (1L, new List<Extent>());
+        foreach (var extent in extents)
+        {
+            if (extent.IsFixed)
+                constant *= extent.Constant;
+            else
+                names.Add(extent);
+        }
+
+        if (names.Count == 0)
+            return Host.Whole(constant);
+        var product = Host.Size(names[0] * constant);
+        foreach (var extent in names.Skip(1))
+            product = Host.Binary("*", HostKind.Int64, product, Host.Size(extent));
+        return product;
+    }
+
+    /// <summary>x[.., index[o], ..] where index and result have these extents.</summary>
+    public ElaborateTensor Gather(ElaborateTensor x, ElaborateTensor index, int position, IReadOnlyList<int> map) =>
+        New(index.Extents, x.Kind, x.DType, x.Roots, kind => Builder.Gather(x.As(kind), index.As(Integer), position, map));
+
+    /// <summary>Values added up at their indices along one position.</summary>
+    public ElaborateTensor Scatter(ElaborateTensor values, ElaborateTensor index, int position, EquatableArray<Extent> extents)
+    {
+        var map = Enumerable.Range(0, extents.Count).Select(i => i == position ? -1 : i).ToArray();
+        return New(extents, values.Kind, values.DType, values.Roots, kind => Builder.ScatterAdd(values.As(kind), index.As(Integer), position, map, extents));
+    }
+
+    public ElaborateTensor Slice(ElaborateTensor x, int position, Extent start, Extent count, long step = 1)
+    {
+        var isWhole = start == Extent.Fixed(0) && step == 1 && count == x.Extents[position];
+        return isWhole ? x : Move(x, With(x.Extents, position, count), v => Builder.Slice(v, position, start, count, step));
+    }
+
+    public ElaborateTensor Pad(ElaborateTensor x, int position, Extent start, Extent full, long step = 1) =>
+        Move(x, With(x.Extents, position, full), v => Builder.Pad(v, position, start, full, step));
+
+    /// <summary>One position without its axis, which has size 1.</summary>
+    public ElaborateTensor Drop(ElaborateTensor x, int position)
+    {
+        var kept = Enumerable.Range(0, x.Rank).Where(i => i != position).ToArray();
+        return Rearrange(x, kept, kept.Select(i => x.Extents[i]).ToArray());
+    }
+
+    public ElaborateTensor Insert(ElaborateTensor x, int position)
+    {
+        var source = Enumerable.Range(0, x.Rank).ToList();
+        source.Insert(position, -1);
+        return Rearrange(x, source, source.Select(i => i < 0 ? Extent.One : x.Extents[i]).ToArray());
+    }
+
+    /// <summary>The extents at which tensors meet.</summary>
+    public EquatableArray<Extent> Broadcast(params ElaborateTensor[] tensors)
+    {
+        var widest = tensors.OrderByDescending(t => t.Rank).First();
+        var extents = widest.Extents.ToArray();
+        foreach (var tensor in tensors)
+        {
+            for (var i = 0; i < tensor.Rank; i++)
+            {
+                var place = extents.Length - tensor.Rank + i;
+                var (mine, other) = (tensor.Extents[i], extents[place]);
+                if (other.IsOne)
+                    extents[place] = mine;
+                else if (!mine.IsOne && mine != other)
+                    throw new ElaborateStop.Refused("DPO0030", mine.ToString(), other.ToString(), tensor.ToString(), "[" + string.Join(" ", extents.AsEnumerable()) + "]");
+            }
+        }
+
+        return extents.ToEquatableArray();
+    }
+
+    /// <summary>The kind that operands have together; null where the dtypes decide.</summary>
+    public ElementKind? Promote(params ElaborateTensor[] tensors)
+    {
+        var kinds = tensors.Select(KindOf).ToArray();
+        if (kinds.Contains(Real))
+            return Real;
+        if (kinds.Contains(null))
+            return null;
+        return kinds.Contains(Integer) ? Integer : Boolean;
+    }
+
+    /// <summary>The kind of a tensor, of its number where it is one.</summary>
+    public static ElementKind? KindOf(ElaborateTensor x) => x.NumberKind ?? x.Kind;
+
+    public ElementKind KindOf(int number) => Host[number].Kind switch
+    {
+        HostKind.Bool => Boolean,
+        HostKind.Int32 or HostKind.Int64 => Integer,
+        _ => Real,
+    };
+
+    public static EquatableArray<DTypeTerm> FixedType(string dtype, bool hasDimensions) => [new DTypeTerm(dtype, false, hasDimensions, DTypeLift.None)];
+
+    public static EquatableArray<DTypeTerm> Lift(EquatableArray<DTypeTerm> terms, DTypeLift lift) =>
+        terms.Select(t => t with { Lift = (DTypeLift)Math.Max((int)t.Lift, (int)lift) }).Distinct().ToEquatableArray();
+
+    /// <summary>What the dtype of a result of several operands is promoted from.</summary>
+    public EquatableArray<DTypeTerm> Promoted(ElementKind? kind, params ElaborateTensor[] tensors)
+    {
+        var own = tensors.Where(t => !t.IsWeak).ToArray();
+        var terms = own.SelectMany(t => t.DType.Select(term => term with { HasDimensions = term.HasDimensions && t.Rank > 0 })).Distinct().ToEquatableArray();
+        if (terms.Count == 0)
+            return FixedType(kind switch { Integer => "Int64", Boolean => "Bool", _ => "Float32" }, tensors.Any(t => t.Rank > 0));
+        if (tensors.Any(t => t.IsWeak && KindOf(t) == Real))
+            return Lift(terms, DTypeLift.Float);
+        // A whole number beside conditions alone makes whole numbers.
+        return kind == Integer && own.All(t => KindOf(t) == Boolean) ? FixedType("Int64", own.Any(t => t.Rank > 0)) : terms;
+    }
+
+    private ElaborateTensor New(
+        EquatableArray<Extent> extents, ElementKind? kind, EquatableArray<DTypeTerm> dtype, EquatableArray<string> roots, Func<ElementKind, int> make) =>
+        new(Builder, extents, kind, dtype, roots, make);
+
+    private static EquatableArray<string> Roots(params ElaborateTensor[] tensors) => tensors.SelectMany(t => t.Roots).Distinct(StringComparer.Ordinal).ToEquatableArray();
+
+    private static EquatableArray<Extent> With(EquatableArray<Extent> extents, int position, Extent extent) =>
+        extents.Select((e, i) => i == position ? extent : e).ToEquatableArray();
+
+    /// <summary>Makes numbers as asked; a condition of them is whether they are not zero.</summary>
+    private int Counted(ElementKind kind, Func<ElementKind, int> make, bool isLogical = false) =>
+        kind == Boolean && !isLogical ? Builder.Convert(make(Real), Boolean) : make(kind);
+
+    private int Emit(Primitive primitive, ElementKind kind, EquatableArray<Extent> extents, ElaborateTensor x, ElaborateTensor y)
+    {
+        var left = x.Number is not null && y.Number is not null ? Atom.Variable(x.As(kind)) : Operand(x, kind, extents);
+        return Builder.Emit(primitive, left, Operand(y, kind, extents));
+    }
+
+    private Atom Operand(ElaborateTensor x, ElementKind kind, EquatableArray<Extent> extents) =>
+        x.Number is { } number ? Host.AsAtom(number) : Spread(x, kind, extents);
+
+    private Atom Spread(ElaborateTensor x, ElementKind kind, EquatableArray<Extent> extents) => Atom.Variable(Spread(x.As(kind), extents));
+
+    private int Spread(int variable, EquatableArray<Extent> extents)
+    {
+        var from = Builder.TypeOf(variable).Rank;
+        return Builder.Rearrange(variable, Enumerable.Range(0, extents.Count).Select(i => Math.Max(i - (extents.Count - from), -1)).ToArray(), extents);
+    }
+}

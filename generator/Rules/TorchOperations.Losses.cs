@@ -1,0 +1,148 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Passes;
+
+namespace Dpo.Autodiff.Generator.Rules;
+
+/// <content>Torch's losses.</content>
+internal static partial class TorchOperations
+{
+    private static ElaborateTensor Reduced(TorchOperationCall c, ElaborateTensor loss)
+    {
+        var all = Enumerable.Range(0, loss.Rank).ToArray();
+        return c.Member("reduction", "Mean") switch
+        {
+            "None" => loss,
+            "Sum" => c.Of.Sum(loss, all),
+            "BatchMean" => c.Of.Divide(c.Of.Sum(loss, all), c.Of.Count(loss, loss.Rank == 0 ? [] : [0])),
+            _ => Mean(c, loss, all, keepdim: false),
+        };
+    }
+
+    private static ElaborateTensor Difference(TorchOperationCall c) => c.Of.Subtract(c.Self, c.Tensor("target"));
+
+    // (x - t)^2
+    private static ElaborateValue MseLoss(TorchOperationCall c) => Reduced(c, c.Of.UnaryKeeping(Primitive.Square, Difference(c)));
+
+    // |x - t|
+    private static ElaborateValue L1Loss(TorchOperationCall c) => Reduced(c, c.Of.UnaryKeeping(Primitive.Absolute, Difference(c)));
+
+    // |d| < beta: d^2 / (2 beta), else |d| - beta/2
+    private static ElaborateValue SmoothL1Loss(TorchOperationCall c)
+    {
+        var d = Difference(c);
+        var beta = c.MaybeTensor("beta") ?? c.Of.Weak(1);
+        var distance = c.Of.UnaryKeeping(Primitive.Absolute, d);
+        var half = c.Of.Multiply(beta, c.Of.Weak(0.5));
+        var near = c.Of.Divide(c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, d), c.Of.Weak(0.5)), beta);
+        return Reduced(c, c.Of.Where(c.Of.Compare(Primitive.Less, distance, beta), near, c.Of.Subtract(distance, half)));
+    }
+
+    // |d| < delta: d^2 / 2, else delta (|d| - delta/2)
+    private static ElaborateValue HuberLoss(TorchOperationCall c)
+    {
+        var d = Difference(c);
+        var delta = c.MaybeTensor("delta") ?? c.Of.Weak(1);
+        var distance = c.Of.UnaryKeeping(Primitive.Absolute, d);
+        var half = c.Of.Multiply(delta, c.Of.Weak(0.5));
+        var near = c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, d), c.Of.Weak(0.5));
+        return Reduced(c, c.Of.Where(c.Of.Compare(Primitive.Less, distance, delta), near, c.Of.Multiply(delta, c.Of.Subtract(distance, half))));
+    }
+
+    // (1 - t) x - w logsigmoid(x), w = 1 + (pos_weight - 1) t
+    private static ElaborateValue BinaryCrossEntropyWithLogits(TorchOperationCall c)
+    {
+        var (x, t) = (c.Self, c.Tensor("target"));
+        if (x.Extents != t.Extents)
+            throw new ElaborateStop.Refused("DPO0030", "the logits", "a target of other axes", x.ToString(), t.ToString());
+        var likelihood = c.Of.Unary(Primitive.LogSigmoid, x);
+        if (c.MaybeTensor("pos_weight") is { } positive)
+            likelihood = c.Of.Multiply(c.Of.Add(c.Of.Multiply(c.Of.Subtract(positive, c.Of.WeakWhole(1)), t), c.Of.WeakWhole(1)), likelihood);
+        var loss = c.Of.Subtract(c.Of.Multiply(c.Of.Subtract(c.Of.WeakWhole(1), t), x), likelihood);
+        return Reduced(c, c.MaybeTensor("weight") is { } weight ? c.Of.Multiply(loss, weight) : loss);
+    }
+
+    // t (log t - x), 0 where t = 0; with log targets exp(t) (t - x)
+    private static ElaborateValue KlDiv(TorchOperationCall c)
+    {
+        var (x, t) = (c.Self, c.Tensor("target"));
+        if (c.Flag("log_target"))
+            return Reduced(c, c.Of.Multiply(c.Of.Unary(Primitive.Exp, t), c.Of.Subtract(t, x)));
+        var isZero = c.Of.Compare(Primitive.Equal, t, c.Of.Weak(0));
+        var entropy = c.Of.Where(isZero, c.Of.Weak(0), c.Of.Multiply(t, c.Of.Unary(Primitive.Log, t)));
+        return Reduced(c, c.Of.Subtract(entropy, c.Of.Multiply(t, x)));
+    }
+
+    // -log_softmax(x)[t] over the classes (position 1, or 0 of a single sample), mean over what is not ignored
+    private static ElaborateValue CrossEntropy(TorchOperationCall c)
+    {
+        var (x, t) = (c.Self, c.Tensor("target"));
+        if (x.Rank == 0)
+            throw new ElaborateStop.Refused("DPO0031", "a class axis", "a tensor of 0 dimensions");
+        var classes = x.Rank == 1 ? 0 : 1;
+        var logs = c.Of.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogSoftmax, new Parameters.Axis(classes), Atom.Variable(x.As(Real))));
+        var weight = c.MaybeTensor("weight") is { } given ? AlongClasses(c, given, x, classes) : null;
+        var smoothing = c.MaybeTensor("label_smoothing") is { } smooth && !IsLiteral(c, smooth, 0) ? smooth : null;
+        return t.Extents == x.Extents && t.Rank > 0 && ElaborateTensors.KindOf(t) is Real or null
+            ? Probabilities(c, logs, t, weight, smoothing, classes)
+            : Classes(c, logs, t, weight, smoothing, classes);
+    }
+
+    private static ElaborateTensor AlongClasses(TorchOperationCall c, ElaborateTensor weight, ElaborateTensor x, int classes) =>
+        weight.Rank == 1 && weight.Extents[0] == x.Extents[classes]
+            ? c.Of.Rearrange(weight, Enumerable.Range(0, x.Rank).Select(i => i == classes ? 0 : -1).ToArray(), x.Extents.ToArray())
+            : throw new ElaborateStop.Refused("DPO0030", weight.ToString(), x.Extents[classes].ToString(), weight.ToString(), x.ToString());
+
+    private static ElaborateTensor Probabilities(TorchOperationCall c, ElaborateTensor logs, ElaborateTensor t, ElaborateTensor? weight, ElaborateTensor? smoothing, int classes)
+    {
+        if (smoothing is not null)
+            t = c.Of.Add(c.Of.Multiply(t, c.Of.Subtract(c.Of.WeakWhole(1), smoothing)), c.Of.Divide(smoothing, c.Of.Count(logs, [classes])));
+        var terms = c.Of.Multiply(logs, t);
+        if (weight is not null)
+            terms = c.Of.Multiply(terms, weight);
+        var loss = c.Of.Negate(c.Of.Sum(terms, [classes]));
+        var all = Enumerable.Range(0, loss.Rank).ToArray();
+        return c.Member("reduction", "Mean") switch
+        {
+            "None" => loss,
+            "Sum" => c.Of.Sum(loss, all),
+            _ => Mean(c, loss, all, keepdim: false),
+        };
+    }
+
+    private static ElaborateTensor Classes(TorchOperationCall c, ElaborateTensor logs, ElaborateTensor t, ElaborateTensor? weight, ElaborateTensor? smoothing, int classes)
+    {
+        Whole(c, t);
+        var rest = logs.Extents.Where((_, i) => i != classes).ToEquatableArray();
+        if (t.Extents != rest)
+            throw new ElaborateStop.Refused("DPO0030", "the classes", "a target of other axes", t.ToString(), "[" + string.Join(" ", rest) + "]");
+        var target = c.Of.Made(t.Extents, Integer, t.DType, t.As);
+        var ignored = c.Of.Compare(Primitive.Equal, target, c.Has("ignore_index") ? c.Of.Weak(c.Number("ignore_index")) : c.Of.WeakWhole(-100));
+        var kept = c.Of.Not(ignored);
+        // An ignored label may be outside the classes.
+        var safe = c.Of.Insert(c.Of.Where(ignored, c.Of.WeakWhole(0), target), classes);
+        var zero = c.Of.Weak(0);
+        ElaborateTensor AtTarget(ElaborateTensor x) => c.Of.Drop(c.Of.Gather(x, safe, classes, Enumerable.Range(0, x.Rank).Select(i => i == classes ? -1 : i).ToArray()), classes);
+
+        var picked = AtTarget(logs);
+        var share = weight is null ? null : AtTarget(weight);
+        var loss = c.Of.Where(kept, c.Of.Negate(share is null ? picked : c.Of.Multiply(share, picked)), zero);
+        var count = c.Of.Where(kept, share ?? c.Of.Weak(1), zero);
+        if (share is null)
+            count = c.Of.Convert(kept, Real, null, logs.DType);
+        var all = Enumerable.Range(0, loss.Rank).ToArray();
+        if (smoothing is not null)
+        {
+            // (1 - e) nll + e / C * sum of -log p over all classes
+            var spread = c.Of.Negate(c.Of.Sum(weight is null ? logs : c.Of.Multiply(logs, weight), [classes]));
+            var even = c.Of.Divide(c.Of.Multiply(c.Of.Where(kept, spread, zero), smoothing), c.Of.Count(logs, [classes]));
+            loss = c.Of.Add(c.Of.Multiply(loss, c.Of.Subtract(c.Of.WeakWhole(1), smoothing)), even);
+        }
+
+        return c.Member("reduction", "Mean") switch
+        {
+            "None" => loss,
+            "Sum" => c.Of.Sum(loss, all),
+            _ => c.Of.Divide(c.Of.Sum(loss, all), c.Of.Sum(count, all)),
+        };
+    }
+}

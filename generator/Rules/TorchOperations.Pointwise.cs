@@ -1,0 +1,209 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Passes;
+
+namespace Dpo.Autodiff.Generator.Rules;
+
+/// <content>Pointwise composites and what makes tensors of numbers.</content>
+internal static partial class TorchOperations
+{
+    // x (1 + erf(x / sqrt 2)) / 2
+    private static ElaborateValue Gelu(TorchOperationCall c)
+    {
+        var x = c.Self;
+        var erf = c.Of.Unary(Primitive.Erf, c.Of.Multiply(x, c.Of.Weak(Math.Sqrt(0.5))));
+        return c.Of.Multiply(c.Of.Multiply(x, c.Of.Weak(0.5)), c.Of.Add(erf, c.Of.WeakWhole(1)));
+    }
+
+    // log(1 + exp(beta x)) / beta; above the threshold x. Torch's own threshold only guards exp, which the primitive does better.
+    private static ElaborateValue Softplus(TorchOperationCall c)
+    {
+        var x = c.Self;
+        var beta = c.MaybeTensor("beta") is { } given && !(IsLiteral(c, given, 1)) ? given : null;
+        var scaled = beta is null ? x : c.Of.Multiply(x, beta);
+        var soft = c.Of.Unary(Primitive.Softplus, scaled);
+        var result = beta is null ? soft : c.Of.Divide(soft, beta);
+        return c.MaybeTensor("threshold") is { } threshold && !IsLiteral(c, threshold, 20)
+            ? c.Of.Where(c.Of.Compare(Primitive.Greater, scaled, threshold), x, result)
+            : result;
+    }
+
+    private static bool IsLiteral(TorchOperationCall c, ElaborateTensor x, double number) => x.Number is { } id && c.Host.AsNumber(id) == number;
+
+    // The whole part towards zero, less 1 where that is above x; beyond 2^52 every double is whole.
+    private static ElaborateTensor Floor(TorchOperationCall c, ElaborateTensor x)
+    {
+        if (ElaborateTensors.KindOf(x) is Integer or Boolean)
+            return x;
+        var fixedPart = Truncated(c, x);
+        return c.Of.Subtract(fixedPart, c.Of.Convert(c.Of.Compare(Primitive.Greater, fixedPart, x), Real, null, x.DType));
+    }
+
+    private static ElaborateTensor Truncated(TorchOperationCall c, ElaborateTensor x)
+    {
+        var constant = c.Of.Stop(c.Of.Convert(x, Real, null, x.DType));
+        var isSmall = c.Of.Compare(Primitive.Less, c.Of.UnaryKeeping(Primitive.Absolute, constant), c.Of.Weak(4503599627370496.0));
+        var safe = c.Of.Where(isSmall, constant, c.Of.Weak(0));
+        return c.Of.Where(isSmall, c.Of.Convert(c.Of.Convert(safe, Integer, null, x.DType), Real, null, x.DType), constant);
+    }
+
+    private static ElaborateValue Trunc(TorchOperationCall c) => ElaborateTensors.KindOf(c.Self) is Integer or Boolean ? c.Self : Truncated(c, c.Self);
+
+    // floor(x + 1/2), less 1 at a half whose result is odd.
+    private static ElaborateValue Round(TorchOperationCall c)
+    {
+        var x = c.Of.Stop(c.Of.Convert(c.Self, Real, null, c.Self.DType));
+        var up = Floor(c, c.Of.Add(x, c.Of.Weak(0.5)));
+        var half = c.Of.Multiply(up, c.Of.Weak(0.5));
+        var isOdd = c.Of.Compare(Primitive.NotEqual, half, Floor(c, half));
+        var isTie = c.Of.Compare(Primitive.Equal, c.Of.Subtract(up, x), c.Of.Weak(0.5));
+        return c.Of.Subtract(up, c.Of.Convert(c.Of.Logical(Primitive.And, isOdd, isTie), Real, null, x.DType));
+    }
+
+    // x - y floor(x / y)
+    private static ElaborateValue Remainder(TorchOperationCall c)
+    {
+        var (x, y) = (c.Self, c.Other);
+        if (c.Of.Promote(x, y) == Integer)
+        {
+            var whole = c.Of.Convert(Floor(c, c.Of.Divide(x, y)), Integer, null, ElaborateTensors.FixedType("Int64", true));
+            return c.Of.Subtract(x, c.Of.Multiply(y, whole));
+        }
+
+        return c.Of.Subtract(x, c.Of.Multiply(y, Floor(c, c.Of.Divide(x, y))));
+    }
+
+    // x^2 is a square, whatever the kind; other powers are real.
+    private static ElaborateValue Power(TorchOperationCall c)
+    {
+        var (x, exponent) = (c.Self, c.Tensor("exponent"));
+        if (exponent.Number is { } id && c.Host.AsNumber(id) is { } number && x.Number is null)
+        {
+            if (number == 2)
+                return c.Of.UnaryKeeping(Primitive.Square, x);
+            if (number == 1)
+                return x;
+            if (number == 3 && ElaborateTensors.KindOf(x) == Integer)
+                return c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, x), x);
+        }
+
+        if (c.Of.Promote(x, exponent) == Integer)
+            throw c.Unsupported("write the power of a whole number as a product, or convert it first: `to_type(ScalarType.Float32)`");
+        return c.Of.Arithmetic(Primitive.Power, x, exponent, isReal: true);
+    }
+
+    private static ElaborateValue Clamp(TorchOperationCall c, ElaborateTensor? least, ElaborateTensor? most)
+    {
+        var x = c.Self;
+        if (least is not null)
+            x = c.Of.Arithmetic(Primitive.ClampMin, x, least);
+        return most is null ? x : c.Of.Arithmetic(Primitive.ClampMax, x, most);
+    }
+
+    /// <summary>A tensor that is a condition: numbers are refused, as torch would work on their bits.</summary>
+    private static ElaborateTensor Condition(TorchOperationCall c, ElaborateTensor x) => ElaborateTensors.KindOf(x) is Boolean or null
+        ? x
+        : throw new ElaborateStop.Refused("DPO0038", "`" + c.Operation + "` of numbers", "compare first: `x != 0`");
+
+    private static ElaborateValue Bitwise(TorchOperationCall c, Primitive primitive) =>
+        c.Of.Logical(primitive, Condition(c, c.Self), Condition(c, c.Other));
+
+    private static ElaborateValue Where(TorchOperationCall c)
+    {
+        if (!c.Has("self") || !c.Has("other"))
+            throw c.Unsupported("give it both values: `where(condition, x, y)`");
+        return c.Of.Where(Condition(c, c.Tensor("condition")), c.Self, c.Other);
+    }
+
+    private static ElaborateValue MaskedFill(TorchOperationCall c)
+    {
+        var (x, value) = (c.Self, c.Tensor("value"));
+        var mask = Condition(c, c.Tensor("mask"));
+        var filled = c.Of.Where(mask, value, x);
+        if (filled.Extents != c.Of.Broadcast(x, value) && filled.Rank > x.Rank)
+            throw new ElaborateStop.Refused("DPO0030", mask.ToString(), x.ToString(), mask.ToString(), x.ToString());
+        return filled;
+    }
+
+    // where(isnan(x), nan, where(x = inf, posinf, where(x = -inf, neginf, x)))
+    private static ElaborateValue NanToNum(TorchOperationCall c)
+    {
+        var x = c.Self;
+        if (ElaborateTensors.KindOf(x) is Integer or Boolean)
+            return x;
+        if (!c.Has("posinf") || !c.Has("neginf"))
+            throw c.Unsupported("give `posinf` and `neginf` too: their defaults differ from dtype to dtype");
+        var above = c.Of.Compare(Primitive.Equal, x, c.Of.Weak(double.PositiveInfinity));
+        var below = c.Of.Compare(Primitive.Equal, x, c.Of.Weak(double.NegativeInfinity));
+        var finite = c.Of.Where(above, c.Tensor("posinf"), c.Of.Where(below, c.Tensor("neginf"), x));
+        return c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.MaybeTensor("nan") ?? c.Of.Weak(0), finite);
+    }
+
+    private static ElaborateTensor WithoutNaN(TorchOperationCall c, ElaborateTensor x) => ElaborateTensors.KindOf(x) is Integer or Boolean
+        ? x
+        : c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.Of.Weak(0), x);
+
+    private static ElaborateValue FromNumber(TorchOperationCall c)
+    {
+        var value = c.Given("value");
+        if (value is ElaborateTensor { Number: null } tensor)
+            return tensor;
+        var number = c.Number("value");
+        var kind = c.Of.KindOf(number);
+        var dtype = c.DType("dtype", false);
+        // TorchSharp makes numbers tensors of their own type.
+        var own = c.Host[number].Kind switch { HostKind.Bool => "Bool", HostKind.Int32 => "Int32", HostKind.Int64 => "Int64", HostKind.Single => "Float32", _ => "Float64" };
+        return c.Of.Scalar(number, dtype?.Kind ?? kind, dtype?.Terms ?? ElaborateTensors.FixedType(own, false));
+    }
+
+    private static ElaborateValue FilledLike(TorchOperationCall c, int number)
+    {
+        var x = c.Self;
+        var dtype = c.DType("dtype", x.Rank > 0);
+        return c.Of.Fill(number, x.Extents, dtype is { } given ? given.Kind : ElaborateTensors.KindOf(x), dtype?.Terms ?? x.DType);
+    }
+
+    private static ElaborateValue Filled(TorchOperationCall c, int number)
+    {
+        var extents = c.Items("size").Select(s => c.Size(s) ?? throw c.NotConstant("size")).ToEquatableArray();
+        foreach (var extent in extents)
+            c.RequireNotNegative(extent, "size " + extent);
+        var kind = c.Operation == "full" ? c.Of.KindOf(number) : Real;
+        var dtype = c.DType("dtype", extents.Count > 0) ?? (ElaborateTensors.FixedType(kind switch { Real => "Float32", Integer => "Int64", _ => "Bool" }, extents.Count > 0), kind, null);
+        return c.Of.Fill(number, extents, dtype.Kind, dtype.Terms);
+    }
+
+    // start + step iota
+    private static ElaborateValue Arange(TorchOperationCall c)
+    {
+        var start = c.Has("start") ? Bound("start") : Extent.Fixed(0);
+        var step = c.Has("step") ? (long)c.Literal("step") : 1;
+        var count = (Bound("end") - start).DivideBy(step);
+        if (count is null || step == 0 || (c.Has("step") && step != c.Literal("step")))
+            throw new ElaborateStop.Refused("DPO0034", "`arange`", "use bounds that are sizes of named axes or constants, and steps that divide their distance");
+        c.RequireNotNegative(count, "the number of elements");
+        ElaborateTensor coordinates = c.Of.Iota(count);
+        if (step != 1)
+            coordinates = c.Of.Multiply(coordinates, c.Of.WeakWhole(step));
+        if (start != Extent.Fixed(0))
+            coordinates = c.Of.Add(coordinates, c.Of.Weak(c.Host.Size(start)));
+        return c.DType("dtype", true) is { } dtype ? c.Of.Convert(coordinates, dtype.Kind ?? Integer, null, dtype.Terms) : coordinates;
+
+        Extent Bound(string name)
+        {
+            var id = c.Path.Known(c.Number(name));
+            if (c.Host.AsExtent(id) is { } extent)
+                return extent;
+            return c.Host.AsNumber(id) is { } number && number == Math.Floor(number) && Math.Abs(number) < 1e9
+                ? Extent.Fixed((long)number)
+                : throw new ElaborateStop.Refused("DPO0034", "`arange`", "use bounds that are sizes of named axes or constants");
+        }
+    }
+
+    private static ElaborateValue ToType(TorchOperationCall c)
+    {
+        var x = c.Self;
+        if (c.DType("dtype", x.Rank > 0) is not { } dtype)
+            return x;
+        return dtype.Kind == Boolean ? c.Of.NotZero(x) : c.Of.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms);
+    }
+}

@@ -1,0 +1,170 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Passes;
+
+namespace Dpo.Autodiff.Generator.Rules;
+
+/// <summary>
+/// What each canonical torch operation is in primitives: one row an operation of <c>TorchSpellings</c>. A row is a primitive, or a
+/// composite with its formula in a comment; rows of operations outside the language say what to write instead.
+/// </summary>
+internal static partial class TorchOperations
+{
+    private const ElementKind Real = ElementKind.Real;
+    private const ElementKind Integer = ElementKind.Integer;
+    private const ElementKind Boolean = ElementKind.Boolean;
+
+    public static IReadOnlyDictionary<string, TorchOperation> Table { get; } = new Dictionary<string, TorchOperation>(StringComparer.Ordinal)
+    {
+        ["neg"] = c => c.Of.UnaryKeeping(Primitive.Negate, c.Self),
+        ["abs"] = c => c.Of.UnaryKeeping(Primitive.Absolute, c.Self),
+        ["sign"] = c => c.Of.UnaryKeeping(Primitive.Sign, c.Self),
+        ["relu"] = c => c.Of.UnaryKeeping(Primitive.Relu, c.Self),
+        ["square"] = c => c.Of.UnaryKeeping(Primitive.Square, c.Self),
+        ["exp"] = c => c.Of.Unary(Primitive.Exp, c.Self),
+        ["expm1"] = c => c.Of.Unary(Primitive.ExpM1, c.Self),
+        ["log"] = c => c.Of.Unary(Primitive.Log, c.Self),
+        ["log1p"] = c => c.Of.Unary(Primitive.Log1P, c.Self),
+        ["log2"] = c => c.Of.Unary(Primitive.Log2, c.Self),
+        ["sqrt"] = c => c.Of.Unary(Primitive.Sqrt, c.Self),
+        ["rsqrt"] = c => c.Of.Unary(Primitive.Rsqrt, c.Self),
+        ["reciprocal"] = c => c.Of.Unary(Primitive.Reciprocal, c.Self),
+        ["sigmoid"] = c => c.Of.Unary(Primitive.Sigmoid, c.Self),
+        ["logsigmoid"] = c => c.Of.Unary(Primitive.LogSigmoid, c.Self),
+        ["tanh"] = c => c.Of.Unary(Primitive.Tanh, c.Self),
+        ["erf"] = c => c.Of.Unary(Primitive.Erf, c.Self),
+        // exp(x ln 2)
+        ["exp2"] = c => c.Of.Unary(Primitive.Exp, c.Of.Multiply(c.Self, c.Of.Weak(Math.Log(2)))),
+        // log(x) / ln 10
+        ["log10"] = c => c.Of.Divide(c.Of.Unary(Primitive.Log, c.Self), c.Of.Weak(Math.Log(10))),
+        // 1 - erf(x)
+        ["erfc"] = c => c.Of.Subtract(c.Of.WeakWhole(1), c.Of.Unary(Primitive.Erf, c.Self)),
+        // x sigmoid(x)
+        ["silu"] = c => c.Of.Multiply(c.Self, c.Of.Unary(Primitive.Sigmoid, c.Self)),
+        ["gelu"] = Gelu,
+        ["softplus"] = Softplus,
+        ["floor"] = c => Floor(c, c.Self),
+        ["ceil"] = c => c.Of.Negate(Floor(c, c.Of.Negate(c.Self))),
+        ["trunc"] = Trunc,
+        ["round"] = Round,
+        ["sin"] = c => throw c.Unsupported("it has no fused form: compute it before the call and pass it as a tensor"),
+        ["cos"] = c => throw c.Unsupported("it has no fused form: compute it before the call and pass it as a tensor"),
+
+        ["add"] = c => c.Of.Add(c.Self, c.Other),
+        ["sub"] = c => c.Of.Subtract(c.Self, c.Other),
+        ["mul"] = c => c.Of.Multiply(c.Self, c.Other),
+        ["div"] = c => c.Of.Divide(c.Self, c.Other),
+        ["pow"] = Power,
+        ["remainder"] = Remainder,
+        ["minimum"] = c => c.Of.Arithmetic(Primitive.Minimum, c.Self, c.Other),
+        ["maximum"] = c => c.Of.Arithmetic(Primitive.Maximum, c.Self, c.Other),
+        ["clamp"] = c => Clamp(c, c.MaybeTensor("min"), c.MaybeTensor("max")),
+        ["clamp_min"] = c => Clamp(c, c.Tensor("min"), null),
+        ["clamp_max"] = c => Clamp(c, null, c.Tensor("max")),
+
+        ["eq"] = c => c.Of.Compare(Primitive.Equal, c.Self, c.Other),
+        ["ne"] = c => c.Of.Compare(Primitive.NotEqual, c.Self, c.Other),
+        ["lt"] = c => c.Of.Compare(Primitive.Less, c.Self, c.Other),
+        ["le"] = c => c.Of.Compare(Primitive.LessOrEqual, c.Self, c.Other),
+        ["gt"] = c => c.Of.Compare(Primitive.Greater, c.Self, c.Other),
+        ["ge"] = c => c.Of.Compare(Primitive.GreaterOrEqual, c.Self, c.Other),
+        ["logical_and"] = c => c.Of.Logical(Primitive.And, c.Of.NotZero(c.Self), c.Of.NotZero(c.Other)),
+        ["logical_or"] = c => c.Of.Logical(Primitive.Or, c.Of.NotZero(c.Self), c.Of.NotZero(c.Other)),
+        ["logical_xor"] = c => c.Of.Logical(Primitive.Xor, c.Of.NotZero(c.Self), c.Of.NotZero(c.Other)),
+        ["logical_not"] = c => c.Of.Not(c.Of.NotZero(c.Self)),
+        ["bitwise_and"] = c => Bitwise(c, Primitive.And),
+        ["bitwise_or"] = c => Bitwise(c, Primitive.Or),
+        ["bitwise_xor"] = c => Bitwise(c, Primitive.Xor),
+        ["bitwise_not"] = c => c.Of.Not(Condition(c, c.Self)),
+        ["isnan"] = c => c.Of.Test(Primitive.IsNaN, c.Self, whole: false),
+        ["isinf"] = c => c.Of.Test(Primitive.IsInfinite, c.Self, whole: false),
+        ["isfinite"] = c => c.Of.Test(Primitive.IsFinite, c.Self, whole: true),
+        ["where"] = Where,
+        ["masked_fill"] = MaskedFill,
+        ["nan_to_num"] = NanToNum,
+
+        ["cross_entropy"] = CrossEntropy,
+        ["binary_cross_entropy_with_logits"] = BinaryCrossEntropyWithLogits,
+        ["mse_loss"] = MseLoss,
+        ["l1_loss"] = L1Loss,
+        ["smooth_l1_loss"] = SmoothL1Loss,
+        ["huber_loss"] = HuberLoss,
+        ["kl_div"] = KlDiv,
+
+        ["from_number"] = FromNumber,
+        ["zeros_like"] = c => FilledLike(c, c.Host.Whole(0)),
+        ["ones_like"] = c => FilledLike(c, c.Host.Whole(1)),
+        ["full_like"] = c => FilledLike(c, c.Number("fill_value")),
+        ["zeros"] = c => Filled(c, c.Host.Whole(0)),
+        ["ones"] = c => Filled(c, c.Host.Whole(1)),
+        ["full"] = c => Filled(c, c.Number("fill_value")),
+        ["arange"] = Arange,
+        ["size"] = c => new ElaborateValue.Host(c.Host.Size(c.Self.Extents[c.Dim("dim", c.Self.Rank)])),
+        ["shape"] = c => new ElaborateValue.Tuple(c.Self.Extents.Select(e => new ElaborateValue.Host(c.Host.Size(e))).ToArray()),
+        ["numel"] = c => new ElaborateValue.Host(c.Of.Product(c.Self.Extents)),
+        ["ndim"] = c => new ElaborateValue.Host(c.Host.Whole(c.Self.Rank)),
+        ["dtype"] = c => new ElaborateValue.StorageType(c.Self.DType, c.Self.Kind),
+
+        ["unsqueeze"] = c => c.Of.Insert(c.Self, c.Dim("dim", c.Self.Rank + 1)),
+        ["squeeze"] = Squeeze,
+        ["expand"] = Expand,
+        ["expand_as"] = c => ExpandTo(c, c.Self, c.Other.Extents),
+        ["reshape"] = c => Reshape(c, c.Self, c.Items("shape").Select(c.Size).ToArray()),
+        ["view"] = c => Reshape(c, c.Self, c.Items("shape").Select(c.Size).ToArray()),
+        ["flatten"] = Flatten,
+        ["unflatten"] = Unflatten,
+        ["transpose"] = c => Transpose(c, c.Self, c.Dim("dim0", c.Self.Rank), c.Dim("dim1", c.Self.Rank)),
+        ["permute"] = Permute,
+        ["movedim"] = MoveDim,
+        ["t"] = c => c.Self.Rank < 2 ? c.Self : Transpose(c, c.Self, 0, 1),
+        ["T"] = c => Permuted(c, c.Self, Enumerable.Range(0, c.Self.Rank).Reverse().ToArray()),
+        ["mT"] = c => Transpose(c, c.Self, c.Position(-2, c.Self.Rank), c.Position(-1, c.Self.Rank)),
+        ["diagonal"] = Diagonal,
+        ["chunk"] = Chunk,
+        ["cat"] = c => Concatenate(c, c.Items("tensors").Select(c.AsTensor).ToArray()),
+        ["stack"] = Stack,
+        ["narrow"] = Narrow,
+        ["select"] = c => Select(c, c.Self, c.Dim("dim", c.Self.Rank), c.Given("index")!),
+        ["detach"] = c => c.Of.Stop(c.Self),
+        ["to_type"] = ToType,
+        ["type_as"] = c => c.Of.Convert(c.Self, c.Other.Kind ?? Real, null, c.Other.DType),
+
+        ["sum"] = Sum,
+        ["nansum"] = c => c.Of.Sum(WithoutNaN(c, c.Self), c.Dims("dim", c.Self)),
+        ["mean"] = c => Mean(c, Typed(c, Numbers(c, c.Self)), c.Dims("dim", c.Self), c.Flag("keepdim")),
+        ["nanmean"] = NanMean,
+        ["amax"] = c => Extremum(c, Primitive.Max, c.Dims("dim", c.Self), c.Flag("keepdim")),
+        ["amin"] = c => Extremum(c, Primitive.Min, c.Dims("dim", c.Self), c.Flag("keepdim")),
+        ["max"] = c => ExtremumWithIndex(c, isMax: true),
+        ["min"] = c => ExtremumWithIndex(c, isMax: false),
+        ["argmax"] = c => ArgMax(c, c.Self),
+        ["argmin"] = c => ArgMax(c, c.Of.Negate(c.Self)),
+        ["logsumexp"] = LogSumExp,
+        ["var"] = c => Variance(c),
+        ["std"] = c => c.Of.Unary(Primitive.SqrtZero, Variance(c)),
+        ["any"] = c => c.Of.Reduce(Primitive.Any, c.Of.NotZero(c.Self), c.Dims("dim", c.Self), c.Flag("keepdim"), Boolean, ElaborateTensors.FixedType("Bool", true)),
+        ["all"] = c => c.Of.Reduce(Primitive.All, c.Of.NotZero(c.Self), c.Dims("dim", c.Self), c.Flag("keepdim"), Boolean, ElaborateTensors.FixedType("Bool", true)),
+        ["softmax"] = c => Normaliser(c, Primitive.Softmax),
+        ["log_softmax"] = c => Normaliser(c, Primitive.LogSoftmax),
+
+        ["gather"] = Gather,
+        ["index_select"] = c => IndexBy(c, c.Self, c.Dim("dim", c.Self.Rank), c.Tensor("index")),
+        ["index"] = Index,
+        ["index_add"] = IndexAdd,
+        ["scatter_add"] = ScatterAdd,
+        ["cumsum"] = CumSum,
+        ["logcumsumexp"] = LogCumSumExp,
+        ["flip"] = Flip,
+        ["sort"] = Sort,
+        ["topk"] = TopK,
+        ["quantile"] = Quantile,
+
+        ["matmul"] = c => throw c.Unsupported(NoProduct),
+        ["mm"] = c => throw c.Unsupported(NoProduct),
+        ["mv"] = c => throw c.Unsupported(NoProduct),
+        ["bmm"] = c => throw c.Unsupported(NoProduct),
+        ["linear"] = c => throw c.Unsupported(NoProduct),
+        ["dot"] = Dot,
+    };
+
+    private const string NoProduct = "compute the product before the call and pass it as a tensor, or write a small one as `(a.unsqueeze(-1) * b).sum(...)`";
+}
