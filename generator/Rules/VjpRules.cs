@@ -201,7 +201,13 @@ public static class VjpRules
     {
         var exponent = c.Equation.Operands[1];
         if (exponent.IsLiteral)
-            return exponent.Number == 0 ? g * 0 : exponent.Number == 2 ? g * (c.X * 2) : g * (c.X.Of(Primitive.Power, g.Number(exponent.Number - 1)) * exponent.Number);
+            return exponent.Number switch
+            {
+                0 => c.Term(c.Builder.Fill(Atom.Literal(0), c.X.Type.Extents)),
+                1 => g,
+                2 => g * (c.X * 2),
+                var n => g * (c.X.Of(Primitive.Power, g.Number(n - 1)) * n),
+            };
         var z = exponent.IsVariable ? c.Z : c.Term(c.Builder.Fill(exponent, c.X.Type.Extents));
         return z.Of(Primitive.Equal, g.Number(0)).Select(g.Number(0), g * (z * c.X.Of(Primitive.Power, z - 1)));
     }

@@ -1,4 +1,5 @@
 using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Passes;
 using Dpo.Autodiff.Generator.Rules;
 
 namespace Dpo.Autodiff.Generator.Tests.Passes;
@@ -36,8 +37,10 @@ internal sealed class Sample
     public Program Result(params Term[] results)
     {
         for (var i = 0; i < results.Length; i++)
-            Builder.Output("r" + i, results[i].Variable, OutputRole.Result, results[i].Type.Kind == ElementKind.Real);
-        return Builder.Build();
+            Builder.Output("r" + i, results[i].Variable, OutputRole.Result);
+        var program = Builder.Build();
+        var active = Differentiate.Active(program);
+        return program with { Outputs = program.Outputs.Select(o => o with { Differentiable = active[o.Variable] }).ToEquatableArray() };
     }
 
     /// <summary>Standard normal reals, whole numbers below 3, coins.</summary>
