@@ -1,3 +1,5 @@
+using Dpo.Autodiff.Native;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Execution;
@@ -71,5 +73,57 @@ internal readonly ref struct KernelCall
         }
 
         return sizes[..extents.Length];
+    }
+
+    /// <summary>Runs it. The outputs are new tensors of the compute type, of Int64 or Bool; where it throws there are none.</summary>
+    /// <param name="isRecorded">Whether autograd records what it does.</param>
+    /// <param name="outputs">Receives results, then gradients; all 0 before.</param>
+    internal void Run(bool isRecorded, Span<nint> outputs)
+    {
+        if (isRecorded || UsesTorch)
+        {
+            var torch = Role switch
+            {
+                KernelRole.Value => Variant.TorchValue,
+                KernelRole.ValueAndGradient => Variant.TorchValueAndGradient,
+                _ => Variant.TorchGradient,
+            };
+            TorchCall.Run(torch, this, isRecorded, outputs);
+            return;
+        }
+
+        var kernel = Role switch
+        {
+            KernelRole.Value => Variant.Value,
+            KernelRole.ValueAndGradient => Variant.ValueAndGradient,
+            _ => Variant.Gradient,
+        };
+        LoopCall.Run(kernel, this, outputs);
+    }
+
+    private bool UsesTorch
+    {
+        get
+        {
+            if (BackendChoice.Current == Backend.Torch)
+                return true;
+            foreach (var handle in Parameters)
+            {
+                if (handle != 0)
+                    return TensorHandle.Device(handle).Type != (int)DeviceType.CPU;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>The dtype that a result is promoted to.</summary>
+    internal ScalarType ResultType(int result)
+    {
+        Span<sbyte> dtypes = stackalloc sbyte[Parameters.Length];
+        for (var i = 0; i < dtypes.Length; i++)
+            dtypes[i] = Parameters[i] == 0 ? (sbyte)-1 : (sbyte)TensorHandle.DType(Parameters[i]);
+        var spec = Variant.Results[result];
+        return DTypePromotion.Of(spec.DType, dtypes, DType(spec.Kind));
     }
 }

@@ -10,6 +10,7 @@ public static class ObjectiveRun
 {
     private const int FewTensors = 32;
     private const int MostDimensions = 64;
+    private const long FewElements = 1 << 16;
 
     /// <summary>The results, as part of the autograd graph where gradients are recorded and some differentiable parameter requires them.</summary>
     /// <param name="spec">The objective.</param>
@@ -27,21 +28,41 @@ public static class ObjectiveRun
     {
         Span<nint> handles = tensors.Length <= FewTensors ? stackalloc nint[tensors.Length] : new nint[tensors.Length];
         var isDouble = Handles(spec, tensors, handles);
+        var needs = Required(variant, handles);
+        var differentiable = needs == 0 ? [] : variant.DifferentiableResults;
+        var isPrecomputed = Precomputes(variant, differentiable, needs, handles);
         var call = new KernelCall
         {
             Spec = spec,
             Variant = variant,
-            Role = KernelRole.Value,
+            Role = isPrecomputed ? KernelRole.ValueAndGradient : KernelRole.Value,
             Parameters = handles,
+            AbsentUpstream = 1,
             Extents = extents,
             Scalars = scalars,
+            Needs = isPrecomputed ? needs : 0,
             IsDouble = isDouble,
         };
-        var outputs = new nint[variant.Results.Length];
-        Run(call, isRecorded: false, outputs);
-        var results = new Tensor[outputs.Length];
+        var count = variant.Results.Length + variant.Gradients.Length;
+        Span<nint> outputs = count <= FewTensors ? stackalloc nint[count] : new nint[count];
+        call.Run(isRecorded: false, outputs);
+        try
+        {
+            for (var i = 0; i < variant.Results.Length; i++)
+                outputs[i] = TensorHandle.Cast(outputs[i], call.ResultType(i));
+            if (differentiable.Length > 0)
+                Record(new RecordedCall(call, needs, differentiable), tensors, handles, outputs);
+        }
+        catch
+        {
+            foreach (var output in outputs)
+                TensorHandle.Dispose(output);
+            throw;
+        }
+
+        var results = new Tensor[variant.Results.Length];
         for (var i = 0; i < results.Length; i++)
-            results[i] = Tensor.UnsafeCreateTensor(Result(call, i, outputs[i]));
+            results[i] = Tensor.UnsafeCreateTensor(outputs[i]);
         KeepAlive(tensors);
         return results;
     }
@@ -82,14 +103,14 @@ public static class ObjectiveRun
         upstreams[0] = Upstream(call, upstream, handles);
         var count = results + variant.Gradients.Length;
         Span<nint> outputs = count <= FewTensors ? stackalloc nint[count] : new nint[count];
-        Run(call, isRecorded: false, outputs);
+        call.Run(isRecorded: false, outputs);
         var made = new Tensor?[count];
         for (var i = 0; i < results; i++)
-            made[i] = Tensor.UnsafeCreateTensor(Result(call, i, outputs[i]));
+            made[i] = Tensor.UnsafeCreateTensor(TensorHandle.Cast(outputs[i], call.ResultType(i)));
         for (var k = 0; k < variant.Gradients.Length; k++)
         {
             if (outputs[results + k] != 0)
-                made[results + k] = Tensor.UnsafeCreateTensor(Cast(outputs[results + k], TensorHandle.DType(handles[variant.Gradients[k]])));
+                made[results + k] = Tensor.UnsafeCreateTensor(TensorHandle.Cast(outputs[results + k], TensorHandle.DType(handles[variant.Gradients[k]])));
         }
 
         KeepAlive(tensors);
@@ -110,6 +131,63 @@ public static class ObjectiveRun
         }
 
         return isDouble;
+    }
+
+    // The gradients that a backward through the call has to give.
+    private static ulong Required(ObjectiveVariant variant, ReadOnlySpan<nint> handles)
+    {
+        var needs = 0UL;
+        if (!TensorHandle.IsRecording)
+            return needs;
+        for (var k = 0; k < variant.Gradients.Length; k++)
+        {
+            var handle = handles[variant.Gradients[k]];
+            if (handle != 0 && TensorHandle.RequiresGrad(handle))
+                needs |= 1UL << k;
+        }
+
+        return needs;
+    }
+
+    // Whether the forward computes the gradients along: where they are few beside what a pass of the engine costs, or of one axis, so
+    // that value and gradient share one reading of the inputs.
+    private static bool Precomputes(ObjectiveVariant variant, int[] differentiable, ulong needs, ReadOnlySpan<nint> handles)
+    {
+        if (differentiable is not [0] || !variant.Results[0].IsScalar)
+            return false;
+        var elements = 0L;
+        var rank = 0;
+        for (var k = 0; k < variant.Gradients.Length; k++)
+        {
+            if ((needs & (1UL << k)) == 0)
+                continue;
+            elements += GradientScale.Elements(handles[variant.Gradients[k]]);
+            rank = Math.Max(rank, TensorHandle.Dimensions(handles[variant.Gradients[k]]));
+        }
+
+        return elements <= FewElements || rank <= 1;
+    }
+
+    private static void Record(RecordedCall recorded, ReadOnlySpan<Tensor?> tensors, ReadOnlySpan<nint> handles, Span<nint> outputs)
+    {
+        var results = recorded.Results;
+        recorded.Keep(outputs[recorded.Variant.Results.Length..]);
+        outputs[recorded.Variant.Results.Length..].Clear();
+        Span<nint> connected = stackalloc nint[results.Length];
+        for (var i = 0; i < results.Length; i++)
+            connected[i] = outputs[results[i]];
+        try
+        {
+            if (TensorHandle.UsesExports)
+                AutogradNode.Record(recorded, handles, connected, recorded.Variant.GradientInputs);
+            else
+                FunctionNode.Record(recorded, tensors, connected, recorded.Variant.GradientInputs);
+        }
+        finally
+        {
+            for (var i = 0; i < results.Length; i++)
+                outputs[results[i]] = connected[i];
+        }
     }
 
     private static ulong Differentiable(ObjectiveVariant variant, ReadOnlySpan<nint> handles)
@@ -148,61 +226,6 @@ public static class ObjectiveRun
         }
 
         return upstream.Handle;
-    }
-
-    private static void Run(in KernelCall call, bool isRecorded, Span<nint> outputs)
-    {
-        if (isRecorded || UsesTorch(call))
-        {
-            var torch = call.Role switch
-            {
-                KernelRole.Value => call.Variant.TorchValue,
-                KernelRole.ValueAndGradient => call.Variant.TorchValueAndGradient,
-                _ => call.Variant.TorchGradient,
-            };
-            TorchCall.Run(torch, call, isRecorded, outputs);
-            return;
-        }
-
-        var kernel = call.Role switch
-        {
-            KernelRole.Value => call.Variant.Value,
-            KernelRole.ValueAndGradient => call.Variant.ValueAndGradient,
-            _ => call.Variant.Gradient,
-        };
-        LoopCall.Run(kernel, call, outputs);
-    }
-
-    private static bool UsesTorch(in KernelCall call)
-    {
-        if (BackendChoice.Current == Backend.Torch)
-            return true;
-        foreach (var handle in call.Parameters)
-        {
-            if (handle != 0)
-                return TensorHandle.Device(handle).Type != (int)TorchSharp.DeviceType.CPU;
-        }
-
-        return false;
-    }
-
-    private static nint Result(in KernelCall call, int result, nint handle)
-    {
-        Span<sbyte> dtypes = stackalloc sbyte[call.Parameters.Length];
-        for (var i = 0; i < dtypes.Length; i++)
-            dtypes[i] = call.Parameters[i] == 0 ? (sbyte)-1 : (sbyte)TensorHandle.DType(call.Parameters[i]);
-        var spec = call.Variant.Results[result];
-        return Cast(handle, DTypePromotion.Of(spec.DType, dtypes, call.DType(spec.Kind)));
-    }
-
-    // The tensor in another dtype; its first handle is given up.
-    private static nint Cast(nint handle, ScalarType dtype)
-    {
-        if (TensorHandle.DType(handle) == dtype)
-            return handle;
-        var cast = TensorHandle.Convert(handle, dtype);
-        TensorHandle.Dispose(handle);
-        return cast;
     }
 
     private static void KeepAlive(ReadOnlySpan<Tensor?> tensors)

@@ -51,4 +51,11 @@ public sealed class ObjectiveVariant
 
     /// <summary>Gradients given upstream gradients, as TorchSharp calls.</summary>
     public required TorchKernel TorchGradient { get; init; }
+
+    /// <summary>The results that are part of the autograd graph, in order.</summary>
+    internal int[] DifferentiableResults => field ??= [.. Enumerable.Range(0, Results.Length).Where(i => Results[i].IsDifferentiable)];
+
+    /// <summary>The parameters that a gradient reads.</summary>
+    internal int[] GradientInputs => field ??= [.. Gradient.Arguments.Select(argument => argument.Slot).Concat(TorchGradient.Inputs)
+        .Where(slot => slot.Role == SlotRole.Parameter).Select(slot => slot.Index).Distinct().Order()];
 }

@@ -40,7 +40,11 @@ internal static class TorchCall
         var isUpstream = slot.Role == SlotRole.Upstream;
         var handle = !isUpstream ? call.Parameters[slot.Index] : call.Upstreams.IsEmpty ? 0 : call.Upstreams[slot.Index];
         if (handle != 0)
-            return Tensor.UnsafeCreateTensor(TensorHandle.Alias(handle)).to(call.DType(slot.Kind));
+        {
+            var given = Tensor.UnsafeCreateTensor(TensorHandle.Alias(handle)).to(call.DType(slot.Kind));
+            return !isUpstream && call.Spec.Parameters[slot.Index].IsNoGrad ? given.detach() : given;
+        }
+
         if (!isUpstream)
             return zeros(0, call.DType(slot.Kind), device);
         return tensor(call.AbsentUpstream, call.DType(slot.Kind), device);

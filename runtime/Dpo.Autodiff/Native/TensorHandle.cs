@@ -20,7 +20,7 @@ internal static unsafe class TensorHandle
         UsesExports ? (int)TorchExports.Dimensions(handle) : Borrow(handle, static tensor => (int)tensor.dim());
 
     internal static long Size(nint handle, int axis) =>
-        UsesExports ? TorchExports.Size(handle, axis) : Borrow(handle, tensor => tensor.size(axis));
+        UsesExports ? TorchExports.Size(handle, axis) : Borrow(handle, static tensor => tensor.shape)[axis];
 
     internal static (int Type, int Index) Device(nint handle) => UsesExports
         ? (TorchExports.DeviceType(handle), TorchExports.DeviceIndex(handle))
@@ -74,7 +74,27 @@ internal static unsafe class TensorHandle
     internal static nint Convert(nint handle, ScalarType dtype)
     {
         using var mode = no_grad();
-        return Borrow(handle, tensor => Release(tensor.resolve_neg().to(dtype).contiguous()));
+        return Borrow(handle, tensor => Release(tensor.resolve_neg().to(dtype).contiguous().alias()));
+    }
+
+    /// <summary>The tensor in another dtype, not recorded for autograd; its first handle is given up.</summary>
+    internal static nint Cast(nint handle, ScalarType dtype)
+    {
+        if (DType(handle) == dtype)
+            return handle;
+        var cast = Convert(handle, dtype);
+        Dispose(handle);
+        return cast;
+    }
+
+    /// <summary>The tensor in another dtype, recorded for autograd; its first handle is given up.</summary>
+    internal static nint CastRecorded(nint handle, ScalarType dtype)
+    {
+        if (DType(handle) == dtype)
+            return handle;
+        var cast = Borrow(handle, tensor => Release(tensor.to(dtype)));
+        Dispose(handle);
+        return cast;
     }
 
     /// <summary>Gives up a handle; 0 is none.</summary>

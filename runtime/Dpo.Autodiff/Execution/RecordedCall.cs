@@ -1,0 +1,180 @@
+using Dpo.Autodiff.Native;
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Execution;
+
+/// <summary>
+/// What a call leaves for its backward: sizes, scalars, which gradients are wanted, and those that the forward computed already. The
+/// inputs are saved by the autograd node, which checks that nothing has changed them since.
+/// </summary>
+/// <remarks>It never reaches a result of the call: native and managed references would keep each other alive.</remarks>
+internal sealed class RecordedCall
+{
+    // Gradients up to this size are scaled into new memory and kept for the next backward; larger ones are handed over and, if asked for again, computed again.
+    private const long KeptElements = 1 << 16;
+
+    private readonly Lock gate = new();
+    private readonly long[] extents;
+    private readonly double[] scalars;
+    private readonly bool isDouble;
+    private readonly int parameters;
+    private readonly nint[] precomputed;
+    private bool isDisposed;
+
+    internal RecordedCall(in KernelCall call, ulong needs, int[] results)
+    {
+        Spec = call.Spec;
+        Variant = call.Variant;
+        Needs = needs;
+        Results = results;
+        extents = call.Extents.ToArray();
+        scalars = call.Scalars.ToArray();
+        isDouble = call.IsDouble;
+        parameters = call.Parameters.Length;
+        precomputed = new nint[Variant.Gradients.Length];
+        DTypes = new ScalarType[Variant.Gradients.Length];
+        for (var k = 0; k < DTypes.Length; k++)
+        {
+            if ((needs & (1UL << k)) != 0)
+                DTypes[k] = TensorHandle.DType(call.Parameters[Variant.Gradients[k]]);
+        }
+    }
+
+    internal ObjectiveSpec Spec { get; }
+
+    internal ObjectiveVariant Variant { get; }
+
+    /// <summary>Bit k is set if gradient k is wanted.</summary>
+    internal ulong Needs { get; }
+
+    /// <summary>The results that are part of the graph, in order: each has an upstream gradient.</summary>
+    internal int[] Results { get; }
+
+    /// <summary>The dtype of each gradient: its parameter's.</summary>
+    internal ScalarType[] DTypes { get; }
+
+    /// <summary>Takes the gradients that the forward computed, in the compute type, for an upstream gradient of 1.</summary>
+    internal void Keep(ReadOnlySpan<nint> gradients) => gradients.CopyTo(precomputed);
+
+    /// <summary>The gradients.</summary>
+    /// <param name="upstreams">The upstream gradient of each of <see cref="Results"/>, 0 where there is none.</param>
+    /// <param name="isRecorded">Whether autograd records the backward (<c>create_graph</c>).</param>
+    /// <param name="saved">The inputs that the node saved.</param>
+    /// <param name="gradients">Receives handles of new tensors, 0 where none is wanted.</param>
+    internal void Backward(ReadOnlySpan<nint> upstreams, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
+    {
+        if (upstreams.IndexOfAnyExcept(0) < 0)
+            return;
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            if (isRecorded || !TryScale(upstreams[0], gradients))
+                Compute(upstreams, isRecorded, saved, gradients);
+        }
+    }
+
+    internal void Dispose()
+    {
+        lock (gate)
+        {
+            isDisposed = true;
+            Release();
+        }
+    }
+
+    private void Release()
+    {
+        foreach (ref var handle in precomputed.AsSpan())
+        {
+            TensorHandle.Dispose(handle);
+            handle = 0;
+        }
+    }
+
+    // From the gradients of the forward, if it left any.
+    private bool TryScale(nint upstream, Span<nint> gradients)
+    {
+        var elements = 0L;
+        foreach (var handle in precomputed)
+            elements += handle == 0 ? 0 : GradientScale.Elements(handle);
+        if (precomputed.AsSpan().IndexOfAnyExcept(0) < 0)
+            return false;
+        var isKept = elements <= KeptElements;
+        for (var k = 0; k < precomputed.Length; k++)
+        {
+            if (precomputed[k] == 0)
+                continue;
+            gradients[k] = isKept ? GradientScale.Scaled(precomputed[k], upstream) : GradientScale.ScaleInPlace(precomputed[k], upstream);
+            if (!isKept)
+                precomputed[k] = 0;
+            gradients[k] = TensorHandle.Cast(gradients[k], DTypes[k]);
+        }
+
+        return true;
+    }
+
+    private void Compute(ReadOnlySpan<nint> upstreams, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
+    {
+        var count = Variant.Results.Length;
+        var inputs = new nint[parameters];
+        var given = new nint[count];
+        var zeros = new nint[count];
+        var outputs = new nint[count + Variant.Gradients.Length];
+        try
+        {
+            saved.Unpack(inputs);
+            var call = new KernelCall
+            {
+                Spec = Spec,
+                Variant = Variant,
+                Role = KernelRole.Gradient,
+                Parameters = inputs,
+                Upstreams = given,
+                AbsentUpstream = 0,
+                Extents = extents,
+                Scalars = scalars,
+                Needs = Needs,
+                IsDouble = isDouble,
+            };
+            for (var i = 0; i < Results.Length; i++)
+            {
+                given[Results[i]] = upstreams[i];
+                if (upstreams[i] == 0 && !Variant.Results[Results[i]].IsScalar)
+                    given[Results[i]] = zeros[Results[i]] = Zeros(call, Results[i]);
+            }
+
+            call.Run(isRecorded, outputs);
+            for (var k = 0; k < gradients.Length; k++)
+            {
+                if (outputs[count + k] != 0)
+                    gradients[k] = isRecorded ? TensorHandle.CastRecorded(outputs[count + k], DTypes[k]) : TensorHandle.Cast(outputs[count + k], DTypes[k]);
+            }
+        }
+        finally
+        {
+            foreach (var handle in inputs)
+                TensorHandle.Dispose(handle);
+            foreach (var handle in zeros)
+                TensorHandle.Dispose(handle);
+        }
+    }
+
+    private static nint Zeros(in KernelCall call, int result)
+    {
+        using var scope = NewDisposeScope();
+        var sizes = new long[call.Variant.Results[result].Extents.Length];
+        call.ResultSizes(result, sizes);
+        var like = 0;
+        while (call.Parameters[like] == 0)
+            like++;
+        var device = TensorHandle.Borrow(call.Parameters[like], static tensor => tensor.device);
+        return TensorHandle.Release(zeros(sizes, call.ComputeType, device));
+    }
+}
+
+/// <summary>The inputs of a call as its autograd node saved them.</summary>
+internal interface ISavedInputs
+{
+    /// <summary>Fills in a new handle for each parameter that was saved, checked to be unchanged.</summary>
+    void Unpack(Span<nint> parameters);
+}
