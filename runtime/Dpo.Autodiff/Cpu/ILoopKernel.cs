@@ -18,7 +18,7 @@ public interface ILoopStage
 {
     /// <summary>Runs iterations <paramref name="begin"/> to <paramref name="end"/> - 1.</summary>
     /// <param name="frame">The call's frame, shared by all blocks.</param>
-    /// <param name="begin">The first iteration: a multiple of 64.</param>
+    /// <param name="begin">The first iteration: a multiple of 64 where iterations run in lanes.</param>
     /// <param name="end">The iteration after the last.</param>
     /// <param name="block">The block's number, which names its partial results.</param>
     /// <typeparam name="T">The compute type.</typeparam>

@@ -71,8 +71,17 @@ public interface IVector<TSelf, T>
     /// <summary>Elements from <paramref name="index"/> on.</summary>
     static abstract TSelf Load(ref readonly T source, nint index, int count);
 
+    /// <summary>As the other, where the condition holds; other lanes read nothing and are 0.</summary>
+    static abstract TSelf Load(ref readonly T source, nint index, int count, TSelf condition);
+
+    /// <summary>Element <paramref name="index"/>, in every lane.</summary>
+    static abstract TSelf Broadcast(ref readonly T source, nint index);
+
     /// <summary>Elements from <paramref name="index"/> on, written.</summary>
     static abstract void Store(TSelf value, ref T target, nint index, int count);
+
+    /// <summary>As the other, where the condition holds.</summary>
+    static abstract void Store(TSelf value, ref T target, nint index, int count, TSelf condition);
 
     /// <summary>As the other, past the cache if <paramref name="streaming"/>; the address is then a multiple of 64 bytes.</summary>
     static abstract void Store(TSelf value, ref T target, nint index, int count, bool streaming);
@@ -83,7 +92,7 @@ public interface IVector<TSelf, T>
     /// <summary>A condition, written as bytes 0 and 1.</summary>
     static abstract void StoreCondition(TSelf value, ref byte target, nint index, int count);
 
-    /// <summary>The elements at <paramref name="indices"/>, which are in range for the first <paramref name="count"/> lanes; 0 in the others.</summary>
+    /// <summary>The elements at <paramref name="indices"/>, in the first <paramref name="count"/> lanes; 0 in the others, and where the index is negative.</summary>
     static abstract TSelf Gather(ref readonly T source, Int64Lanes indices, int count);
 
     /// <summary>Element <paramref name="lane"/>.</summary>
@@ -162,4 +171,43 @@ public interface IVector<TSelf, T>
 
     /// <summary>A condition as one over whole numbers.</summary>
     static abstract Int64Lanes ToCondition(TSelf condition);
+
+    /// <summary>e^x.</summary>
+    static virtual TSelf Exp(TSelf x) => VectorMath.Exp<T, TSelf>(x);
+
+    /// <summary>e^x - 1, exact for small x.</summary>
+    static virtual TSelf ExpM1(TSelf x) => VectorMath.ExpM1<T, TSelf>(x);
+
+    /// <summary>The natural logarithm.</summary>
+    static virtual TSelf Log(TSelf x) => VectorMath.Log<T, TSelf>(x);
+
+    /// <summary>log(1 + x), exact for small x.</summary>
+    static virtual TSelf Log1P(TSelf x) => VectorMath.Log1P<T, TSelf>(x);
+
+    /// <summary>The logarithm to base 2.</summary>
+    static virtual TSelf Log2(TSelf x) => VectorMath.Log2<T, TSelf>(x);
+
+    /// <summary>log(1 - e^x) for x at most 0.</summary>
+    static virtual TSelf Log1MExp(TSelf x) => VectorMath.Log1MExp<T, TSelf>(x);
+
+    /// <summary>1 / (1 + e^-x).</summary>
+    static virtual TSelf Sigmoid(TSelf x) => VectorMath.Sigmoid<T, TSelf>(x);
+
+    /// <summary>log(1 / (1 + e^-x)).</summary>
+    static virtual TSelf LogSigmoid(TSelf x) => VectorMath.LogSigmoid<T, TSelf>(x);
+
+    /// <summary>log(1 + e^x).</summary>
+    static virtual TSelf Softplus(TSelf x) => VectorMath.Softplus<T, TSelf>(x);
+
+    /// <summary>The hyperbolic tangent.</summary>
+    static virtual TSelf Tanh(TSelf x) => VectorMath.Tanh<T, TSelf>(x);
+
+    /// <summary>The error function.</summary>
+    static virtual TSelf Erf(TSelf x) => VectorMath.Erf<T, TSelf>(x);
+
+    /// <summary>-1, 0 or 1; NaN for NaN.</summary>
+    static virtual TSelf Sign(TSelf x) => VectorMath.Sign<T, TSelf>(x);
+
+    /// <summary>x to the power y, with the special cases of C's <c>pow</c>.</summary>
+    static virtual TSelf Power(TSelf x, TSelf y) => VectorMath.Power<T, TSelf>(x, y);
 }

@@ -31,6 +31,9 @@ public readonly struct Int64Lanes
         Vector512.Create(start) + (Vector512.Create(0L, 1, 2, 3, 4, 5, 6, 7) * step),
         Vector512.Create(start) + (Vector512.Create(8L, 9, 10, 11, 12, 13, 14, 15) * step));
 
+    /// <summary>The condition that holds in the first <paramref name="count"/> lanes.</summary>
+    public static Int64Lanes FirstLanes(int count) => Less(Sequence(0), Create(count));
+
     /// <summary>Elements from <paramref name="index"/> on; lanes from <paramref name="count"/> on are 0.</summary>
     public static Int64Lanes Load(ref readonly long source, nint index, int count)
     {
@@ -95,10 +98,16 @@ public readonly struct Int64Lanes
     /// <summary>-1, 0 or 1.</summary>
     public static Int64Lanes Sign(Int64Lanes value) => Less(value, default) - Less(default, value);
 
+    /// <summary>Lane by lane, wrapped to the width of a dtype: 8, 16 or 32 bits.</summary>
+    public static Int64Lanes Wrap(Int64Lanes value, int bits) => new((value.Low << (64 - bits)) >> (64 - bits), (value.High << (64 - bits)) >> (64 - bits));
+
     /// <summary>Lanes of <paramref name="whenTrue"/> where the condition holds, of <paramref name="whenFalse"/> elsewhere.</summary>
     public static Int64Lanes Where(Int64Lanes condition, Int64Lanes whenTrue, Int64Lanes whenFalse) => new(
         Vector512.ConditionalSelect(condition.Low, whenTrue.Low, whenFalse.Low),
         Vector512.ConditionalSelect(condition.High, whenTrue.High, whenFalse.High));
+
+    /// <summary>Whether a condition holds in any lane.</summary>
+    public static bool AnyLane(Int64Lanes condition) => (condition.Low | condition.High) != Vector512<long>.Zero;
 
     /// <summary>Whether lanes from 0 to <paramref name="count"/> - 1 are all at least 0 and below <paramref name="extent"/>.</summary>
     public static bool InRange(Int64Lanes value, long extent, int count)

@@ -43,6 +43,16 @@ public unsafe ref struct KernelFrame
     public readonly ref T Real<T>(int buffer)
         where T : unmanaged => ref Unsafe.AsRef<T>((void*)buffers[buffer]);
 
+    /// <summary>A buffer of numbers from element <paramref name="start"/> on.</summary>
+    public readonly ref T Real<T>(int buffer, nint start)
+        where T : unmanaged => ref Unsafe.AsRef<T>((T*)buffers[buffer] + start);
+
+    /// <summary>A buffer of whole numbers from element <paramref name="start"/> on.</summary>
+    public readonly ref long Index(int buffer, nint start) => ref Unsafe.AsRef<long>((long*)buffers[buffer] + start);
+
+    /// <summary>A buffer of conditions from element <paramref name="start"/> on.</summary>
+    public readonly ref byte Boolean(int buffer, nint start) => ref Unsafe.AsRef<byte>((byte*)buffers[buffer] + start);
+
     /// <summary>The first element of a buffer of whole numbers.</summary>
     public readonly ref long Index(int buffer) => ref Unsafe.AsRef<long>((void*)buffers[buffer]);
 
@@ -61,6 +71,10 @@ public unsafe ref struct KernelFrame
     /// <summary>Whether a buffer of <paramref name="length"/> elements is so large that it is best written past the cache, and can be.</summary>
     public readonly bool Streams<T>(int buffer, nint length)
         where T : unmanaged => length >= StreamingBytes / sizeof(T) && (buffers[buffer] & 63) == 0;
+
+    /// <summary>Whether a row of a buffer that streams may be streamed too: it must begin where a vector may.</summary>
+    public static bool IsAligned<T>(ref T row)
+        where T : unmanaged => ((nint)Unsafe.AsPointer(ref row) & 63) == 0;
 
     /// <summary>Gives a workspace buffer its memory, which is not cleared. Reading it again gives the same memory.</summary>
     public readonly void Allocate<T>(int buffer, nint length)
@@ -83,15 +97,16 @@ public unsafe ref struct KernelFrame
     /// <param name="extent">The number of iterations.</param>
     /// <param name="elements">The work of one iteration, in elements.</param>
     /// <param name="accumulators">How many partial results each block leaves.</param>
+    /// <param name="isLanes">Whether iterations run in lanes, so that every block but the last must fill its vectors.</param>
     /// <typeparam name="TStage">The stage.</typeparam>
     /// <typeparam name="T">The compute type.</typeparam>
     /// <typeparam name="V">The machine's vector of it.</typeparam>
-    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0)
+    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true)
         where TStage : ILoopStage
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
     {
-        var size = BlockSize(extent, elements);
+        var size = BlockSize(extent, elements, isLanes ? 64 : 1);
         blocks = (int)((extent + size - 1) / size);
         if (accumulators > 0)
         {
@@ -120,6 +135,77 @@ public unsafe ref struct KernelFrame
         return total.Sum;
     }
 
+    /// <summary>The largest of an accumulator's partial results; NaN if any is.</summary>
+    public readonly double Max(int accumulator)
+    {
+        var largest = double.NegativeInfinity;
+        for (var block = 0; block < blocks; block++)
+            largest = Math.Max(largest, Partial(accumulator, block).Value);
+        return largest;
+    }
+
+    /// <summary>The smallest of an accumulator's partial results; NaN if any is.</summary>
+    public readonly double Min(int accumulator)
+    {
+        var smallest = double.PositiveInfinity;
+        for (var block = 0; block < blocks; block++)
+            smallest = Math.Min(smallest, Partial(accumulator, block).Value);
+        return smallest;
+    }
+
+    /// <summary>Whether any of an accumulator's partial results is not 0.</summary>
+    public readonly bool Any(int accumulator)
+    {
+        for (var block = 0; block < blocks; block++)
+        {
+            if (Partial(accumulator, block).Value != 0)
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The position of the largest of an accumulator's partial results: the first of equal ones, NaN before all.</summary>
+    public readonly long ArgMax(int accumulator)
+    {
+        var best = default(BlockPartial);
+        for (var block = 0; block < blocks; block++)
+        {
+            var partial = Partial(accumulator, block);
+            if (partial.Error != 0 && (best.Error == 0 || VectorArgMax<double, V128<double>>.IsBefore(partial.Value, partial.Position, best.Value, best.Position)))
+                best = partial;
+        }
+
+        return best.Position;
+    }
+
+    /// <summary>The sum of an accumulator's whole numbers, modulo 2^64.</summary>
+    public readonly long SumInt64(int accumulator)
+    {
+        var total = 0L;
+        for (var block = 0; block < blocks; block++)
+            total = unchecked(total + Partial(accumulator, block).Position);
+        return total;
+    }
+
+    /// <summary>The largest of an accumulator's whole numbers.</summary>
+    public readonly long MaxInt64(int accumulator)
+    {
+        var largest = long.MinValue;
+        for (var block = 0; block < blocks; block++)
+            largest = Math.Max(largest, Partial(accumulator, block).Position);
+        return largest;
+    }
+
+    /// <summary>The smallest of an accumulator's whole numbers.</summary>
+    public readonly long MinInt64(int accumulator)
+    {
+        var smallest = long.MaxValue;
+        for (var block = 0; block < blocks; block++)
+            smallest = Math.Min(smallest, Partial(accumulator, block).Position);
+        return smallest;
+    }
+
     /// <summary>
     /// Indices that are safe to read with: those of the first <paramref name="count"/> lanes that are out of range are noted as the
     /// call's fault, which the launcher reports, and become 0, as do the other lanes.
@@ -135,14 +221,38 @@ public unsafe ref struct KernelFrame
                 fault->Note(buffer, indices[lane], extent);
         }
 
+        if (extent <= 0)
+            throw new KernelStoppedException();
         return Int64Lanes.Where(Int64Lanes.LessOrEqual(default, indices) & Int64Lanes.Less(indices, Int64Lanes.Create(extent)), indices, default);
     }
 
-    internal static nint BlockSize(nint extent, nint elements)
+    /// <summary>As the other; lanes in which the condition does not hold are not looked at, and become 0.</summary>
+    public readonly Int64Lanes InRange(int buffer, Int64Lanes indices, long extent, int count, Int64Lanes condition)
+    {
+        condition &= Int64Lanes.FirstLanes(count);
+        indices = Int64Lanes.Where(condition, indices, default);
+        return Int64Lanes.AnyLane(condition) ? InRange(buffer, indices, extent, count) : indices;
+    }
+
+    /// <summary>An index that is safe to read with: one that is out of range is noted as the call's fault, and becomes 0.</summary>
+    public readonly nint InRange(int buffer, long index, long extent)
+    {
+        if ((ulong)index < (ulong)extent)
+            return (nint)index;
+        fault->Note(buffer, index, extent);
+        if (extent <= 0)
+            throw new KernelStoppedException();
+        return 0;
+    }
+
+    /// <summary>As the other, where the condition holds; 0 elsewhere.</summary>
+    public readonly nint InRange(int buffer, long index, long extent, bool condition) => condition ? InRange(buffer, index, extent) : 0;
+
+    internal static nint BlockSize(nint extent, nint elements, nint multiple = 64)
     {
         var least = (ElementsPerBlock + Math.Max(elements, 1) - 1) / Math.Max(elements, 1);
         var size = Math.Max(least, (extent + MostBlocks - 1) / MostBlocks);
-        return (Math.Max(size, 1) + 63) / 64 * 64;
+        return (Math.Max(size, 1) + multiple - 1) / multiple * multiple;
     }
 
     private static void RunStage<TStage, T, V>(KernelFrame* frame, nint begin, nint end, int block)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
 
 namespace Dpo.Autodiff.Cpu;
@@ -24,6 +25,34 @@ public static unsafe class KernelLauncher
         ulong needs)
         where TKernel : ILoopKernel
     {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return isDouble
+                ? Launch<TKernel, double, V512<double>>(buffers, extents, scalars, needs)
+                : Launch<TKernel, float, V512<float>>(buffers, extents, scalars, needs);
+        }
+
+        if (Vector256.IsHardwareAccelerated)
+        {
+            return isDouble
+                ? Launch<TKernel, double, V256<double>>(buffers, extents, scalars, needs)
+                : Launch<TKernel, float, V256<float>>(buffers, extents, scalars, needs);
+        }
+
+        return isDouble
+            ? Launch<TKernel, double, V128<double>>(buffers, extents, scalars, needs)
+            : Launch<TKernel, float, V128<float>>(buffers, extents, scalars, needs);
+    }
+
+    /// <summary>As the other, with the vectors that the caller chooses.</summary>
+    /// <typeparam name="TKernel">The kernel.</typeparam>
+    /// <typeparam name="T">The compute type.</typeparam>
+    /// <typeparam name="V">The vector of it.</typeparam>
+    public static KernelFault Launch<TKernel, T, V>(Span<nint> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs)
+        where TKernel : ILoopKernel
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        where V : struct, IVector<V, T>
+    {
         var fault = default(KernelFault);
         fixed (nint* bufferTable = buffers)
         fixed (long* extentTable = extents)
@@ -32,10 +61,10 @@ public static unsafe class KernelLauncher
             var frame = new KernelFrame(bufferTable, extentTable, scalarTable, needs, &fault);
             try
             {
-                if (isDouble)
-                    RunDouble<TKernel>(ref frame);
-                else
-                    RunSingle<TKernel>(ref frame);
+                TKernel.Run<T, V>(ref frame);
+            }
+            catch (KernelStoppedException)
+            {
             }
             finally
             {
@@ -44,27 +73,5 @@ public static unsafe class KernelLauncher
         }
 
         return fault;
-    }
-
-    private static void RunSingle<TKernel>(ref KernelFrame frame)
-        where TKernel : ILoopKernel
-    {
-        if (Vector512.IsHardwareAccelerated)
-            TKernel.Run<float, V512<float>>(ref frame);
-        else if (Vector256.IsHardwareAccelerated)
-            TKernel.Run<float, V256<float>>(ref frame);
-        else
-            TKernel.Run<float, V128<float>>(ref frame);
-    }
-
-    private static void RunDouble<TKernel>(ref KernelFrame frame)
-        where TKernel : ILoopKernel
-    {
-        if (Vector512.IsHardwareAccelerated)
-            TKernel.Run<double, V512<double>>(ref frame);
-        else if (Vector256.IsHardwareAccelerated)
-            TKernel.Run<double, V256<double>>(ref frame);
-        else
-            TKernel.Run<double, V128<double>>(ref frame);
     }
 }

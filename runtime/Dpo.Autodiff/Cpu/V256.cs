@@ -105,7 +105,21 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256<T> Load(ref readonly T source, nint index, int count) =>
-        count >= Count ? new(Vector256.LoadUnsafe(in source, (nuint)index)) : LoadFirst(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), count);
+        count >= Count ? new(Vector256.LoadUnsafe(in source, (nuint)index)) : LoadWhere(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), FirstLanes(count));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Load(ref readonly T source, nint index, int count, V256<T> condition) =>
+        LoadWhere(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), count >= Count ? condition : condition & FirstLanes(count));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> Broadcast(ref readonly T source, nint index) => new(Vector256.Create(Unsafe.Add(ref Unsafe.AsRef(in source), index)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V256<T> value, ref T target, nint index, int count, V256<T> condition) =>
+        StoreWhere(value, ref Unsafe.Add(ref target, index), count >= Count ? condition : condition & FirstLanes(count));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -114,7 +128,7 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
         if (count >= Count)
             value.lanes.StoreUnsafe(ref target, (nuint)index);
         else
-            StoreFirst(value, ref Unsafe.Add(ref target, index), count);
+            StoreWhere(value, ref Unsafe.Add(ref target, index), FirstLanes(count));
     }
 
     /// <inheritdoc/>
@@ -142,7 +156,13 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
         var elements = stackalloc T[Vector256<T>.Count];
         count = Math.Min(count, Count);
         for (var lane = 0; lane < count; lane++)
-            elements[lane] = Unsafe.Add(ref Unsafe.AsRef(in source), (nint)indices[lane]);
+        {
+            var index = indices[lane];
+            elements[lane] = index < 0 ? default : Unsafe.Add(ref Unsafe.AsRef(in source), (nint)index);
+        }
+
+        for (var lane = count; lane < Count; lane++)
+            elements[lane] = default;
         return new(Vector256.Load(elements));
     }
 
@@ -358,25 +378,25 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     // A masked access where the machine has one (it keeps the registers of the loop), element by element elsewhere.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V256<T> LoadFirst(ref T source, int count)
+    private static V256<T> LoadWhere(ref T source, V256<T> condition)
     {
         if (Avx.IsSupported)
         {
-            var mask = FirstLanes(count).lanes;
+            var mask = condition.lanes;
             return typeof(T) == typeof(float)
                 ? new(Avx.MaskLoad((float*)Unsafe.AsPointer(ref source), mask.AsSingle()).As<float, T>())
                 : new(Avx.MaskLoad((double*)Unsafe.AsPointer(ref source), mask.AsDouble()).As<double, T>());
         }
 
-        return LoadEach(ref source, count);
+        return LoadEach(ref source, condition);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreFirst(V256<T> value, ref T target, int count)
+    private static void StoreWhere(V256<T> value, ref T target, V256<T> condition)
     {
         if (Avx.IsSupported)
         {
-            var mask = FirstLanes(count).lanes;
+            var mask = condition.lanes;
             if (typeof(T) == typeof(float))
                 Avx.MaskStore((float*)Unsafe.AsPointer(ref target), mask.AsSingle(), value.lanes.AsSingle());
             else
@@ -384,22 +404,29 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
             return;
         }
 
-        StoreEach(value, ref target, count);
+        StoreEach(value, ref target, condition);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static V256<T> LoadEach(ref T source, int count)
+    private static V256<T> LoadEach(ref T source, V256<T> condition)
     {
         var elements = stackalloc T[Vector256<T>.Count];
-        for (var lane = 0; lane < count; lane++)
-            elements[lane] = Unsafe.Add(ref source, lane);
+        for (var lane = 0; lane < Vector256<T>.Count; lane++)
+            elements[lane] = Holds(condition, lane) ? Unsafe.Add(ref source, lane) : default;
         return new(Vector256.Load(elements));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StoreEach(V256<T> value, ref T target, int count)
+    private static void StoreEach(V256<T> value, ref T target, V256<T> condition)
     {
-        for (var lane = 0; lane < count; lane++)
-            Unsafe.Add(ref target, lane) = value.lanes.GetElement(lane);
+        for (var lane = 0; lane < Vector256<T>.Count; lane++)
+        {
+            if (Holds(condition, lane))
+                Unsafe.Add(ref target, lane) = value.lanes.GetElement(lane);
+        }
     }
+
+    private static bool Holds(V256<T> condition, int lane) => typeof(T) == typeof(float)
+        ? condition.lanes.AsInt32().GetElement(lane) != 0
+        : condition.lanes.AsInt64().GetElement(lane) != 0;
 }

@@ -15,12 +15,21 @@ public struct VectorSum<T, V>
     private V total;
     private V error;
 
+    /// <summary>The sum of each lane. An infinite or undefined one has no error term worth adding.</summary>
+    public readonly V Lanes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => V.Where(V.Less(V.Abs(error), double.PositiveInfinity), total + error, total);
+    }
+
     /// <summary>Adds the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(V value, int count)
+    public void Add(V value, int count) => Add(count < V.Count ? value & V.FirstLanes(count) : value);
+
+    /// <summary>Adds every lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(V value)
     {
-        if (count < V.Count)
-            value &= V.FirstLanes(count);
         var sum = total + value;
         var part = sum - total;
         error += (total - (sum - part)) + (value - part);

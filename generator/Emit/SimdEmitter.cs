@@ -1,0 +1,95 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit;
+
+/// <summary>
+/// A loop program as a C# class of vector loops on raw memory, generic over the element and the width of the vector. It runs on the
+/// machine of runtime/Dpo.Autodiff/Cpu.
+/// </summary>
+/// <remarks>
+/// Before: a verified loop program. After: one class that implements ILoopKernel; every outermost parallel loop is a nested stage, run
+/// in blocks on the thread team; every other outermost loop a method.
+/// </remarks>
+public static class SimdEmitter
+{
+    private const string Where = """
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        """;
+
+    /// <summary>The text of the class.</summary>
+    /// <param name="program">What it does.</param>
+    /// <param name="className">Its name.</param>
+    /// <param name="axisNames">The named axes in the order of the frame's extents.</param>
+    public static string Emit(LoopProgram program, string className, EquatableArray<string> axisNames)
+    {
+        var kernel = new SimdKernel(program, axisNames);
+        var writer = new SourceWriter();
+        using (writer.Block($"file sealed class {className} : {SimdExpressions.Namespace}ILoopKernel"))
+        {
+            writer.Line($"public static void Run<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame)").Line(Where);
+            var stages = new List<(SimdLoop Loop, string Name, string Comment)>();
+            using (writer.Block())
+            {
+                var run = new SimdMethod(kernel);
+                run.Allocate();
+                run.Survey(kernel.Stages.Select(s => s.Where(n => n is SimdStatement).ToList()));
+                for (var i = 0; i < kernel.Stages.Count; i++)
+                    run.Root(kernel.Stages[i], program.Stages[i], stages);
+                run.WriteTo(writer);
+            }
+
+            foreach (var (loop, name, comment) in stages)
+                Stage(writer.Line(), kernel, loop, name, comment);
+        }
+
+        return writer.ToString();
+    }
+
+    private static void Stage(SourceWriter writer, SimdKernel kernel, SimdLoop loop, string name, string comment)
+    {
+        if (comment.Length > 0)
+            writer.Comment(comment);
+        if (kernel.IsBlock(loop))
+        {
+            using (writer.Block($"private sealed class {name} : {SimdExpressions.Namespace}ILoopStage"))
+            {
+                writer.Line($"public static void Run<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame, nint begin, nint end, int block)").Line(Where);
+                using (writer.Block())
+                    Body(writer, kernel, loop);
+            }
+        }
+        else
+        {
+            writer.Line($"private static void {name}<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame)").Line(Where);
+            using (writer.Block())
+                Body(writer, kernel, loop);
+        }
+    }
+
+    private static void Body(SourceWriter writer, SimdKernel kernel, SimdLoop loop)
+    {
+        var method = new SimdMethod(kernel);
+        var scalars = Scalars(kernel, loop);
+        method.Survey([scalars, [loop]]);
+        method.Body([.. scalars, loop], loop.Gate);
+        method.WriteTo(writer);
+    }
+
+    /// <summary>What is computed before the loops and used in one: it is computed again there.</summary>
+    private static List<SimdNode> Scalars(SimdKernel kernel, SimdLoop loop)
+    {
+        var needed = new HashSet<int>(SimdTree.Statements(loop).SelectMany(s => SimdTree.Uses(s.Node)));
+        var scalars = new List<SimdNode>();
+        foreach (var statement in kernel.Stages.SelectMany(s => s).Reverse().OfType<SimdStatement>())
+        {
+            if (statement.Defines < 0 || !needed.Contains(statement.Defines))
+                continue;
+            needed.UnionWith(SimdTree.Uses(statement.Node));
+            scalars.Insert(0, statement);
+        }
+
+        return scalars;
+    }
+}

@@ -1,0 +1,147 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit;
+
+/// <summary>What the methods of one generated kernel share: the rearranged stages, names, and facts about buffers and values.</summary>
+internal sealed class SimdKernel
+{
+    private readonly EquatableArray<string> axisNames;
+    private readonly ProgramOutput[] gradients;
+    private readonly Dictionary<int, LoopNode> definitions = [];
+    private readonly Dictionary<int, List<LoopNode>> writers = [];
+    private readonly Dictionary<int, int> storedTo = [];
+    private readonly HashSet<SimdLoop> blocks = [];
+
+    public SimdKernel(LoopProgram program, EquatableArray<string> axisNames)
+    {
+        this.axisNames = axisNames;
+        Program = ShareBetweenMethods(program);
+        gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
+        Stages = Program.Stages.Select(s => SimdTree.Of(Program, s.Body)).ToArray();
+        var rearrangement = new SimdRearrangement(Program);
+        foreach (var stage in Stages)
+        {
+            rearrangement.Hoist(stage);
+            rearrangement.Promote(stage);
+        }
+
+        Accumulators = rearrangement.Accumulators;
+        Registers = rearrangement.Registers;
+        Gates = new SimdGates(Program, Stages);
+        foreach (var stage in Stages)
+            foreach (var loop in stage.OfType<SimdLoop>())
+            {
+                SimdRearrangement.Sink(loop.Body);
+                if (loop.Variable.Iterator == IteratorType.Parallel)
+                    blocks.Add(loop);
+            }
+
+        foreach (var statement in Stages.SelectMany(SimdTree.Statements))
+            Note(statement);
+    }
+
+    public LoopProgram Program { get; }
+
+    public IReadOnlyList<List<SimdNode>> Stages { get; }
+
+    public SimdGates Gates { get; }
+
+    public Dictionary<LoopNode.Combine, SimdAccumulator> Accumulators { get; }
+
+    public Dictionary<int, SimdAccumulator> Registers { get; }
+
+    /// <summary>Whether a loop's iterations are run in blocks on the thread team.</summary>
+    public bool IsBlock(SimdLoop loop) => blocks.Contains(loop);
+
+    /// <summary>Whether a buffer is assigned to, not only combined into.</summary>
+    public bool IsStored(int buffer) => writers.TryGetValue(buffer, out var nodes) && nodes.Any(n => n is LoopNode.Store);
+
+    /// <summary>Whether a buffer may be written past the cache: whole, in memory, and of numbers.</summary>
+    public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient };
+
+    public int AxisId(string axis)
+    {
+        for (var i = 0; i < axisNames.Count; i++)
+            if (axisNames[i] == axis)
+                return i;
+        throw new InvalidOperationException($"Axis {axis} has no number.");
+    }
+
+    public string GradientName(int gradient) => gradients[gradient].Name;
+
+    public int GradientNumber(int buffer) => Array.IndexOf(gradients, Program.Source.Outputs[Program.Buffers[buffer].Argument]);
+
+    public string HostName(int scalar) => Program.Source.Host[scalar] is { Operation: HostOperation.Parameter } parameter ? parameter.Text : "scalar" + scalar.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>How the memory of a buffer is called.</summary>
+    public string BufferName(int id)
+    {
+        var buffer = Program.Buffers[id];
+        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) + "Out" : buffer.Name;
+    }
+
+    /// <summary>How a value is called that is not written where it is used.</summary>
+    public string NameOf(int value)
+    {
+        if (storedTo.TryGetValue(value, out var target))
+            return Result(Program.Buffers[target]);
+        if (definitions.TryGetValue(value, out var node) && node is LoopNode.Load load)
+            return Program.Buffers[load.Buffer].Name + "Value";
+        return "v" + value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    public string AccumulatorName(SimdAccumulator accumulator)
+    {
+        var buffer = Program.Buffers[accumulator.Buffer];
+        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) : accumulator.IsRegister ? buffer.Name : buffer.Name + accumulator.Monoid;
+    }
+
+    /// <summary>
+    /// Whether an index must be checked before it is used. A permutation that the sort routine wrote is right by construction along the
+    /// axis that was sorted.
+    /// </summary>
+    public bool NeedsCheck(int value, Extent extent) =>
+        !(definitions.TryGetValue(value, out var node) && node is LoopNode.Load load
+            && Program.Buffers[load.Buffer].Role == BufferRole.Workspace
+            && writers.TryGetValue(load.Buffer, out var sources)
+            && sources.All(s => s is LoopNode.Extern { Name: "sort" } sort && sort.Length == extent));
+
+    /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
+    public int IndexBuffer(int value, int indexed) =>
+        definitions.TryGetValue(value, out var node) && node is LoopNode.Load load && Program.Buffers[load.Buffer].Role == BufferRole.Input ? load.Buffer : indexed;
+
+    private static string Result(LoopBuffer buffer) =>
+        buffer.Role == BufferRole.Gradient ? "d" + SimdNames.Capital(buffer.Name) : char.ToLowerInvariant(buffer.Name[0]) + buffer.Name.Substring(1);
+
+    private void Note(SimdStatement statement)
+    {
+        if (statement.Defines >= 0)
+            definitions[statement.Defines] = statement.Node;
+        foreach (var buffer in SimdTree.Writes(statement.Node))
+        {
+            if (!writers.TryGetValue(buffer, out var nodes))
+                writers[buffer] = nodes = [];
+            if (statement.Node is not LoopNode.Initialise)
+                nodes.Add(statement.Node);
+        }
+
+        if (statement.Node is LoopNode.Store { Operand.Kind: LoopAtomKind.Value } store && Program.Buffers[store.Buffer].Role is BufferRole.Output or BufferRole.Gradient)
+            storedTo[((LoopNode.Store)statement.Node).Operand.Id] = ((LoopNode.Store)statement.Node).Buffer;
+    }
+
+    // Each outermost loop becomes a method of its own; registers and rows that several of them touch must be in memory.
+    private static LoopProgram ShareBetweenMethods(LoopProgram program)
+    {
+        var touches = new Dictionary<int, int>();
+        foreach (var stage in program.Stages)
+            foreach (var node in SimdTree.Of(program, stage.Body))
+                foreach (var buffer in SimdTree.Statements(node).SelectMany(s => SimdTree.Accesses(s.Node).Select(a => a.Buffer).Concat(SimdTree.Writes(s.Node))).Distinct())
+                    touches[buffer] = touches.TryGetValue(buffer, out var count) ? count + (node is SimdLoop ? 2 : 1) : node is SimdLoop ? 2 : 1;
+        bool IsShared(LoopBuffer buffer) => buffer.Scope != BufferScope.Global && touches.TryGetValue(buffer.Id, out var count) && count > 2;
+        return program with
+        {
+            Buffers = program.Buffers.Select(b => IsShared(b) ? b with { Scope = BufferScope.Global } : b).ToEquatableArray(),
+        };
+    }
+}

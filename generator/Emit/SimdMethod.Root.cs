@@ -1,0 +1,143 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit;
+
+/// <summary>The kernel's entry: scalars, and the stages by name.</summary>
+internal sealed partial class SimdMethod
+{
+    // Scalars in memory that are initialised but not yet written: the first block-wise reduction assigns them.
+    private readonly Dictionary<int, LoopNode.Initialise> initialised = [];
+    private readonly HashSet<int> fresh = [];
+
+    /// <summary>Memory for what lives from one stage to another.</summary>
+    public void Allocate()
+    {
+        foreach (var buffer in program.Buffers)
+        {
+            var gate = kernel.Gates.Buffer(buffer.Id);
+            if (buffer.Scope != BufferScope.Global || buffer.Role is BufferRole.Input or BufferRole.Output || gate == SimdGate.Never)
+                continue;
+            var condition = gate.IsAlways ? "" : Condition(gate);
+            if (buffer.Role == BufferRole.Gradient)
+            {
+                // A gradient that others are computed from is computed even where it is not wanted itself.
+                var own = Needs(kernel.GradientNumber(buffer.Id));
+                if (condition == own)
+                    continue;
+                condition = condition.Length == 0 ? "!" + own : $"!{own} && ({condition})";
+            }
+
+            var type = buffer.Kind switch { ElementKind.Real => "T", ElementKind.Integer => "long", _ => "byte" };
+            var allocation = $"frame.Allocate<{type}>({Text(buffer.Id)}, {Length(buffer).Text});";
+            head[(HeadGroup.Allocation, buffer.Id, buffer.Kind)] = ("", condition.Length == 0 ? allocation : $"if ({condition})\n    {allocation}");
+        }
+    }
+
+    /// <summary>The outermost nodes of a stage: scalars here, each loop as a stage of its own.</summary>
+    public void Root(List<SimdNode> nodes, Stage stage, List<(SimdLoop Loop, string Name, string Comment)> stages)
+    {
+        foreach (var node in nodes)
+        {
+            if (node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer] is { Scope: BufferScope.Global, Extents.Count: 0 })
+            {
+                initialised[initialise.Buffer] = initialise;
+                continue;
+            }
+
+            Settle(node);
+            if (node is SimdStatement)
+            {
+                Body([node], SimdGate.Always);
+                continue;
+            }
+
+            FlushPending(loadsOnly: false);
+            var loop = (SimdLoop)node;
+            var name = "Stage" + Text(stages.Count);
+            stages.Add((loop, name, stages.Any(s => s.Comment == stage.Comment) ? "" : stage.Comment));
+            if (loop.Gate.IsAlways)
+            {
+                Call(loop, name);
+            }
+            else
+            {
+                using (Scope($"if ({Condition(loop.Gate)})"))
+                    Call(loop, name);
+            }
+        }
+
+        foreach (var pair in initialised.ToArray())
+            Settle(pair.Key);
+        FlushPending(loadsOnly: false);
+    }
+
+    private void Call(SimdLoop loop, string name)
+    {
+        if (!kernel.IsBlock(loop))
+        {
+            writer.Line($"{name}<T, V>(ref frame);");
+            return;
+        }
+
+        var arguments = new List<string> { ExtentOf(loop.Variable.Extent).Text };
+        if (Elements(loop) is { } elements)
+            arguments.Add("elements: " + elements);
+        if (loop.Accumulators.Count > 0)
+            arguments.Add("accumulators: " + Text(loop.Accumulators.Count));
+        if (!loop.Variable.IsVector)
+            arguments.Add("isLanes: false");
+        writer.Line($"frame.ForEachBlock<{name}, T, V>({string.Join(", ", arguments)});");
+        CombineBlocks(loop);
+    }
+
+    /// <summary>How many elements one iteration touches, by its inner loops; null for one.</summary>
+    private string? Elements(SimdLoop loop)
+    {
+        var products = new List<string>();
+        Walk(loop, []);
+        return products.Count == 0 ? null : string.Join(" + ", products.Distinct());
+
+        void Walk(SimdLoop outer, List<Extent> path)
+        {
+            foreach (var inner in outer.Body.OfType<SimdLoop>())
+            {
+                var extents = path.Append(inner.Variable.Extent).ToList();
+                if (inner.Body.OfType<SimdLoop>().Any())
+                    Walk(inner, extents);
+                else
+                    products.Add(Product(extents) is var product && product.IsPrimary ? product.Text : $"({product.Text})");
+            }
+        }
+    }
+
+    /// <summary>Writes initial values that a node is about to need; a reduction over blocks needs none.</summary>
+    private void Settle(SimdNode node)
+    {
+        foreach (var statement in SimdTree.Statements(node))
+        {
+            foreach (var (buffer, _) in SimdTree.Accesses(statement.Node))
+            {
+                if (!initialised.ContainsKey(buffer))
+                    continue;
+                if (node is SimdLoop loop && kernel.IsBlock(loop) && loop.Accumulators.Any(a => a.Buffer == buffer))
+                {
+                    initialised.Remove(buffer);
+                    fresh.Add(buffer);
+                }
+                else
+                {
+                    Settle(buffer);
+                }
+            }
+        }
+    }
+
+    private void Settle(int buffer)
+    {
+        var initialise = initialised[buffer];
+        initialised.Remove(buffer);
+        var node = new SimdStatement(initialise) { Gate = kernel.Gates.Buffer(buffer) };
+        Body([node], SimdGate.Always);
+    }
+}

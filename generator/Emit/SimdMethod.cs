@@ -1,0 +1,394 @@
+using System.Globalization;
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit;
+
+/// <summary>
+/// Writes the body of one generated method. What it needs at its head (buffers, sizes, scalars, flags) is noted as it is used, so only
+/// that is declared.
+/// </summary>
+internal sealed partial class SimdMethod
+{
+    private const string Unsafe = "global::System.Runtime.CompilerServices.Unsafe";
+
+    private readonly SimdKernel kernel;
+    private readonly LoopProgram program;
+    private readonly SourceWriter writer = new();
+    private readonly SimdNames names = new();
+    private readonly SortedDictionary<(HeadGroup Group, int Id, ElementKind Kind), (string Name, string Declaration)> head = [];
+    private readonly Dictionary<int, Code> values = [];
+    private readonly Dictionary<int, (Code Code, bool Loads)> pending = [];
+    private readonly Dictionary<int, string> loopNames = [];
+    private readonly List<SimdLoop> open = [];
+    private readonly HashSet<int> declared = [];
+    private readonly HashSet<int> laneValues = [];
+
+    /// <summary>What stands at the head of a method, in this order.</summary>
+    private enum HeadGroup
+    {
+        Extent,
+        Needs,
+        Allocation,
+        Buffer,
+        Streams,
+        Scalar,
+        Row,
+    }
+
+    private Dictionary<int, int> uses = [];
+    private Dictionary<int, List<SimdNode>> useLists = [];
+
+    public SimdMethod(SimdKernel kernel)
+    {
+        this.kernel = kernel;
+        program = kernel.Program;
+    }
+
+    private bool InLanes => open.Any(l => l.Variable.IsVector);
+
+    private SimdLoop? VectorLoop => open.FirstOrDefault(l => l.Variable.IsVector);
+
+    /// <summary>Counts uses below the nodes, which decide what is named and what is written where it is used.</summary>
+    public void Survey(IEnumerable<List<SimdNode>> lists)
+    {
+        uses = [];
+        useLists = [];
+        foreach (var list in lists)
+            Survey(list);
+    }
+
+    private void Survey(List<SimdNode> list)
+    {
+        foreach (var node in list)
+        {
+            if (node is SimdLoop loop)
+            {
+                Survey(loop.Prologue);
+                Survey(loop.Body);
+                continue;
+            }
+
+            var statement = ((SimdStatement)node).Node;
+            foreach (var value in SimdTree.Uses(statement))
+            {
+                uses[value] = uses.TryGetValue(value, out var count) ? count + 1 : 1;
+                useLists[value] = list;
+            }
+
+            // What says where or whether is mentioned more than once.
+            foreach (var value in SimdTree.AddressUses(statement))
+                uses[value]++;
+        }
+    }
+
+    /// <summary>The declarations, then the body, into the class that is being written.</summary>
+    public void WriteTo(SourceWriter target)
+    {
+        FlushPending(loadsOnly: false);
+        foreach (var declaration in head.Values)
+            target.Line(declaration.Declaration);
+        var body = writer.ToString();
+        if (body.Length > 0)
+            target.Line(body.Substring(0, body.Length - 1));
+    }
+
+    /// <summary>Statements in order; those that only some gradients need, under the condition that one of them is wanted.</summary>
+    public void Body(List<SimdNode> nodes, SimdGate known)
+    {
+        for (var i = 0; i < nodes.Count;)
+        {
+            if (nodes[i].Gate.Contains(known))
+            {
+                Node(nodes[i++], nodes, known);
+                continue;
+            }
+
+            var end = i;
+            var union = SimdGate.Never;
+            for (; end < nodes.Count && !nodes[end].Gate.Contains(known); end++)
+                union |= nodes[end].Gate;
+            if (!nodes.GetRange(i, end - i).Any(n => n.Gate == union))
+            {
+                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate; end++)
+                {
+                }
+
+                union = nodes[i].Gate;
+            }
+
+            var run = nodes.GetRange(i, end - i);
+            DeclareEscaping(run);
+            using (Scope($"if ({Condition(union)})"))
+            {
+                Within(run, nodes, union);
+                FlushPending(loadsOnly: false, definedIn: run);
+            }
+
+            i = end;
+        }
+    }
+
+    private void Within(List<SimdNode> run, List<SimdNode> list, SimdGate known)
+    {
+        // The run is part of a list: single uses later in the list still count as uses in it.
+        foreach (var value in useLists.Where(u => u.Value == list).Select(u => u.Key).ToArray())
+            useLists[value] = run;
+        Body(run, known);
+        foreach (var value in useLists.Where(u => u.Value == run).Select(u => u.Key).ToArray())
+            useLists[value] = list;
+    }
+
+    /// <summary>Values that are computed under a condition and used after it are declared before.</summary>
+    private void DeclareEscaping(List<SimdNode> run)
+    {
+        var inside = new Dictionary<int, int>();
+        foreach (var value in SimdTree.Statements(run).SelectMany(s => SimdTree.Uses(s.Node).Concat(SimdTree.AddressUses(s.Node))))
+            inside[value] = inside.TryGetValue(value, out var count) ? count + 1 : 1;
+        foreach (var statement in run.OfType<SimdStatement>().Where(s => s.Defines >= 0))
+        {
+            var total = uses.TryGetValue(statement.Defines, out var count) ? count : 0;
+            if (declared.Contains(statement.Defines) || total == (inside.TryGetValue(statement.Defines, out var within) ? within : 0))
+                continue;
+            var name = names.Take("v" + Text(statement.Defines));
+            writer.Line($"var {name} = default({TypeOf(statement.Defines)});");
+            values[statement.Defines] = new(name);
+            declared.Add(statement.Defines);
+        }
+    }
+
+    private void Node(SimdNode node, List<SimdNode> list, SimdGate known)
+    {
+        if (node is SimdLoop loop)
+        {
+            Body(loop.Prologue, known);
+            FlushPending(loadsOnly: false);
+            Loop(loop, known);
+            return;
+        }
+
+        switch (((SimdStatement)node).Node)
+        {
+            case LoopNode.Load load:
+                usedLoads = true;
+                Define(load.Value, Load(load), list);
+                break;
+            case LoopNode.Compute compute:
+                usedLoads = false;
+                Define(compute.Value, Compute(compute), list);
+                break;
+            case LoopNode.Store store:
+                Store(store);
+                break;
+            case LoopNode.Initialise initialise:
+                Initialise(initialise);
+                break;
+            case LoopNode.Combine combine:
+                Combine(combine);
+                break;
+            case LoopNode.Extern call:
+                Extern(call);
+                break;
+        }
+    }
+
+    private void Loop(SimdLoop loop, SimdGate known)
+    {
+        DeclareAccumulators(loop);
+        DeclareRows(loop);
+        var variable = loop.Variable;
+        var name = names.Take(variable.Name);
+        loopNames[variable.Id] = name;
+        var end = kernel.IsBlock(loop) ? "end" : ExtentOf(variable.Extent).Text;
+        var begin = kernel.IsBlock(loop) ? $"var {name} = begin" : $"nint {name} = 0";
+        using (Scope($"for ({begin}; {name} < {end}; {(variable.IsVector ? $"{name} += V.Count" : name + "++")})"))
+        {
+            open.Add(loop);
+            if (variable.IsVector)
+            {
+                var limit = kernel.IsBlock(loop) ? new Code("end") : ExtentOf(variable.Extent);
+                writer.Line($"var count = (int)nint.Min({limit.Operand} - {name}, V.Count);");
+            }
+
+            Body(loop.Body, known);
+            FlushPending(loadsOnly: false);
+            open.RemoveAt(open.Count - 1);
+        }
+
+        FlushAccumulators(loop, known);
+    }
+
+    /// <summary>A line under the condition that its gate is open, where that is not known.</summary>
+    private void Line(string text, SimdGate gate, SimdGate known) => writer.Line(gate.Contains(known) ? text : $"if ({Condition(gate)})\n    {text}");
+
+    private void Define(int value, Code code, List<SimdNode> list)
+    {
+        if (InLanes)
+            laneValues.Add(value);
+        var isSingle = uses.TryGetValue(value, out var count) && count == 1 && useLists.TryGetValue(value, out var where) && where == list;
+        if (declared.Contains(value))
+            writer.Line($"{values[value].Text} = {code.Text};");
+        else if (isSingle && code.Text.Length < 90)
+            pending[value] = (code, usedLoads);
+        else if (count > 0)
+            Name(value, code);
+    }
+
+    private void Name(int value, Code code)
+    {
+        if (code.IsPrimary && code.Text.All(c => char.IsLetterOrDigit(c) || c is '_' or '@'))
+        {
+            values[value] = code;
+            return;
+        }
+
+        var name = names.Take(kernel.NameOf(value));
+        writer.Line($"var {name} = {code.Text};");
+        values[value] = new(name);
+    }
+
+    /// <summary>Gives names to what waits for its use: before memory is written, loads; before a loop, everything.</summary>
+    private void FlushPending(bool loadsOnly, List<SimdNode>? definedIn = null)
+    {
+        foreach (var value in pending.Keys.OrderBy(v => v).ToArray())
+        {
+            var (code, loads) = pending[value];
+            if ((loadsOnly && !loads) || (definedIn is not null && !definedIn.OfType<SimdStatement>().Any(s => s.Defines == value)))
+                continue;
+            pending.Remove(value);
+            Name(value, code);
+        }
+    }
+
+    private Code Value(int value, bool named = false)
+    {
+        if (pending.TryGetValue(value, out var waiting))
+        {
+            pending.Remove(value);
+            if (!named)
+            {
+                usedLoads |= waiting.Loads;
+                return waiting.Code;
+            }
+
+            Name(value, waiting.Code);
+        }
+
+        return values[value];
+    }
+
+    // Whether the expression under construction contains a load that was not given a name.
+    private bool usedLoads;
+
+    private Code Compute(LoopNode.Compute compute)
+    {
+        var result = program.Values[compute.Value];
+        if (compute.Primitive == Primitive.Convert)
+        {
+            var from = KindOf(compute.Operands[0], result);
+            var named = from == ElementKind.Boolean;
+            return SimdExpressions.Convert(from, result, (compute.Parameters as Parameters.Convert)?.DType, InLanes, Operand(compute.Operands[0], from, named).Code);
+        }
+
+        var kind = OperandKind(compute, result);
+        var repeats = SimdExpressions.Repeats(compute.Primitive, kind);
+        var operands = compute.Operands.Select((o, i) => Operand(o, compute.Primitive == Primitive.Where && i == 0 ? ElementKind.Boolean : kind, repeats)).ToArray();
+        return SimdExpressions.Of(compute.Primitive, kind, InLanes, operands);
+    }
+
+    private ElementKind OperandKind(LoopNode.Compute compute, ElementKind result)
+    {
+        if (compute.Primitive is Primitive.Where or Primitive.Fill)
+            return result;
+        foreach (var operand in compute.Operands)
+            if (operand.Kind is LoopAtomKind.Value or LoopAtomKind.Coordinate)
+                return KindOf(operand, result);
+        return result == ElementKind.Boolean && compute.Primitive is not (Primitive.And or Primitive.Or or Primitive.Xor or Primitive.Not) ? ElementKind.Real : result;
+    }
+
+    private ElementKind KindOf(LoopAtom atom, ElementKind otherwise) => atom.Kind switch
+    {
+        LoopAtomKind.Value => program.Values[atom.Id],
+        LoopAtomKind.Coordinate => ElementKind.Integer,
+        _ => otherwise,
+    };
+
+    /// <summary>An operand as an expression of the kind; in lanes where the statement is.</summary>
+    private SimdOperand Operand(LoopAtom atom, ElementKind kind, bool named = false)
+    {
+        var isInteger = kind == ElementKind.Integer;
+        switch (atom.Kind)
+        {
+            case LoopAtomKind.Value:
+                var code = Value(atom.Id, named);
+                return new(isInteger && InLanes && !IsLanes(atom.Id) ? new($"{SimdExpressions.Lanes}.Create({code.Text})") : code);
+            case LoopAtomKind.Coordinate:
+                return new(Coordinate(atom.Id));
+            case LoopAtomKind.Host:
+                var host = HostScalar(atom.Id, kind);
+                return new(isInteger && InLanes ? new($"{SimdExpressions.Lanes}.Create({host})") : new(host));
+            default:
+                return Literal(atom.Number, kind);
+        }
+    }
+
+    private SimdOperand Literal(double number, ElementKind kind)
+    {
+        if (kind == ElementKind.Boolean)
+            return new(new($"V.Condition({(number != 0 ? "true" : "false")})"));
+        if (kind == ElementKind.Real)
+            return new(new($"V.Create({SimdExpressions.Number(number)})"), number);
+        var whole = Text((long)number) + "L";
+        return new(InLanes ? new($"{SimdExpressions.Lanes}.Create({whole})") : new(whole), number);
+    }
+
+    private Code Coordinate(int loop) => open.First(l => l.Variable.Id == loop).Variable.IsVector
+        ? new($"{SimdExpressions.Lanes}.Sequence({loopNames[loop]})")
+        : InLanes ? new($"{SimdExpressions.Lanes}.Create({loopNames[loop]})") : new($"(long){loopNames[loop]}", false);
+
+    private bool IsLanes(int value) => laneValues.Contains(value);
+
+    private string TypeOf(int value) => program.Values[value] == ElementKind.Integer ? InLanes ? SimdExpressions.Lanes : "long" : "V";
+
+    private string Condition(SimdGate gate) => string.Join(" || ", gate.Numbers().Select(Needs));
+
+    private string Needs(int gradient) => Head(HeadGroup.Needs, gradient, ElementKind.Real, "needs" + SimdNames.Capital(kernel.GradientName(gradient)), n => $"var {n} = frame.Needs({Text(gradient)});");
+
+    private string HostScalar(int scalar, ElementKind kind) => kind switch
+    {
+        ElementKind.Real => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar), n => $"var {n} = V.Create(frame.Scalar({Text(scalar)}));"),
+        ElementKind.Boolean => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Holds", n => $"var {n} = V.Condition(frame.Scalar({Text(scalar)}) != 0);"),
+        _ => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Number", n => $"var {n} = (long)frame.Scalar({Text(scalar)});"),
+    };
+
+    /// <summary>The size of a named axis.</summary>
+    private string AxisSize(string axis) =>
+        Head(HeadGroup.Extent, kernel.AxisId(axis), ElementKind.Real, axis + "Count", n => $"var {n} = frame.Extent({Text(kernel.AxisId(axis))});");
+
+    private string Head(HeadGroup group, int id, ElementKind kind, string wish, Func<string, string> declaration)
+    {
+        if (head.TryGetValue((group, id, kind), out var known))
+            return known.Name;
+        var name = names.Take(wish);
+        head[(group, id, kind)] = (name, declaration(name));
+        return name;
+    }
+
+    /// <summary>An extent as an expression of type nint.</summary>
+    private Code ExtentOf(Extent extent)
+    {
+        var text = "";
+        foreach (var term in extent.Terms)
+        {
+            var magnitude = Math.Abs(term.Coefficient);
+            var product = magnitude == 1 ? AxisSize(term.Name) : $"{Text(magnitude)} * {AxisSize(term.Name)}";
+            text += text.Length == 0 ? (term.Coefficient < 0 ? "-" + (magnitude == 1 ? product : $"({product})") : product) : (term.Coefficient < 0 ? " - " : " + ") + product;
+        }
+
+        if (extent.Constant != 0 || text.Length == 0)
+            text += text.Length == 0 ? Text(extent.Constant) : (extent.Constant < 0 ? " - " : " + ") + Text(Math.Abs(extent.Constant));
+        return new(text, text.All(c => char.IsLetterOrDigit(c) || c is '_' or '@'));
+    }
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,180 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit;
+
+/// <summary>A node of the tree that the SIMD emitter rearranges before it writes: sequences are flat lists.</summary>
+internal abstract class SimdNode
+{
+    /// <summary>Which gradients must be wanted for the node to be worth running.</summary>
+    public SimdGate Gate { get; set; } = SimdGate.Never;
+}
+
+/// <summary>Anything but a loop or a sequence.</summary>
+internal sealed class SimdStatement(LoopNode node) : SimdNode
+{
+    public LoopNode Node { get; } = node;
+
+    /// <summary>The scalar it defines, or -1.</summary>
+    public int Defines => Node switch { LoopNode.Load load => load.Value, LoopNode.Compute compute => compute.Value, _ => -1 };
+}
+
+/// <summary>A loop, what was hoisted out of it where it has no list to go to, and the accumulators that live as long as it runs.</summary>
+internal sealed class SimdLoop(LoopVariable variable) : SimdNode
+{
+    public LoopVariable Variable { get; } = variable;
+
+    public List<SimdNode> Prologue { get; } = [];
+
+    public List<SimdNode> Body { get; set; } = [];
+
+    public List<SimdAccumulator> Accumulators { get; } = [];
+}
+
+/// <summary>A reduction that is kept in registers while a loop runs: a register buffer's, or a place in memory that the loop only combines into.</summary>
+internal sealed class SimdAccumulator(int buffer, Monoid monoid, ElementKind kind, EquatableArray<IndexExpression> index)
+{
+    public int Buffer { get; } = buffer;
+
+    public Monoid Monoid { get; } = monoid;
+
+    /// <summary>The kind of what is combined.</summary>
+    public ElementKind Kind { get; } = kind;
+
+    /// <summary>Where it goes in the end; empty for registers.</summary>
+    public EquatableArray<IndexExpression> Index { get; } = index;
+
+    /// <summary>Whether it is declared inside the vector loop: each lane then is a result of its own.</summary>
+    public bool IsPerLane { get; set; }
+
+    /// <summary>Whether anything is combined inside the vector loop.</summary>
+    public bool CombinesLanes { get; set; }
+
+    /// <summary>Whether it is a buffer of the program that lives in registers, and so is read there.</summary>
+    public bool IsRegister { get; set; }
+
+    public string Name { get; set; } = "";
+}
+
+/// <summary>Makes the tree, and asks questions about its parts.</summary>
+internal static class SimdTree
+{
+    public static List<SimdNode> Of(LoopProgram program, LoopNode node)
+    {
+        var nodes = new List<SimdNode>();
+        Append(program, node, nodes);
+        return nodes;
+    }
+
+    /// <summary>Every statement below, in order, loops' prologues first.</summary>
+    public static IEnumerable<SimdStatement> Statements(IEnumerable<SimdNode> nodes)
+    {
+        foreach (var node in nodes)
+        {
+            if (node is SimdStatement statement)
+                yield return statement;
+            else if (node is SimdLoop loop)
+                foreach (var inner in Statements(loop.Prologue.Concat(loop.Body)))
+                    yield return inner;
+        }
+    }
+
+    public static IEnumerable<SimdStatement> Statements(SimdNode node) => Statements([node]);
+
+    /// <summary>The scalars that a statement uses, each as often as it does.</summary>
+    public static IEnumerable<int> Uses(LoopNode node)
+    {
+        var atoms = node switch
+        {
+            LoopNode.Compute compute => compute.Operands.AsEnumerable(),
+            LoopNode.Store store => [store.Operand],
+            LoopNode.Combine { Position: { } position } combine => [combine.Operand, position],
+            LoopNode.Combine combine => [combine.Operand],
+            _ => [],
+        };
+        foreach (var atom in atoms)
+            if (atom.Kind == LoopAtomKind.Value)
+                yield return atom.Id;
+        foreach (var value in AddressUses(node))
+            yield return value;
+    }
+
+    /// <summary>Those of them that say where, or whether.</summary>
+    public static IEnumerable<int> AddressUses(LoopNode node)
+    {
+        foreach (var access in Accesses(node))
+            foreach (var index in access.Index)
+                if (index is IndexExpression.Indirect indirect)
+                    yield return indirect.Value;
+        if (Predicate(node) is { } predicate)
+            yield return predicate;
+    }
+
+    /// <summary>The loop variables that a statement itself mentions.</summary>
+    public static IEnumerable<int> LoopUses(LoopNode node)
+    {
+        foreach (var access in Accesses(node))
+            foreach (var index in access.Index)
+                if (index is IndexExpression.Affine affine)
+                    foreach (var term in affine.Terms)
+                        yield return term.Loop;
+        var atoms = node switch
+        {
+            LoopNode.Compute compute => compute.Operands.AsEnumerable(),
+            LoopNode.Store store => [store.Operand],
+            LoopNode.Combine { Position: { } position } combine => [combine.Operand, position],
+            LoopNode.Combine combine => [combine.Operand],
+            _ => [],
+        };
+        foreach (var atom in atoms)
+            if (atom.Kind == LoopAtomKind.Coordinate)
+                yield return atom.Id;
+    }
+
+    /// <summary>The places in memory that a statement touches.</summary>
+    public static IEnumerable<(int Buffer, EquatableArray<IndexExpression> Index)> Accesses(LoopNode node) => node switch
+    {
+        LoopNode.Load load => [(load.Buffer, load.Index)],
+        LoopNode.Store store => [(store.Buffer, store.Index)],
+        LoopNode.Combine combine => [(combine.Buffer, combine.Index)],
+        LoopNode.Extern call => call.Operands.Select(o => (o.Buffer, o.Start)),
+        _ => [],
+    };
+
+    public static int? Predicate(LoopNode node) => node switch
+    {
+        LoopNode.Load load => load.Predicate,
+        LoopNode.Store store => store.Predicate,
+        LoopNode.Combine combine => combine.Predicate,
+        _ => null,
+    };
+
+    /// <summary>The buffers that a statement writes.</summary>
+    public static IEnumerable<int> Writes(LoopNode node) => node switch
+    {
+        LoopNode.Store store => [store.Buffer],
+        LoopNode.Combine combine => [combine.Buffer],
+        LoopNode.Initialise initialise => [initialise.Buffer],
+        LoopNode.Extern call => call.Operands.Where(o => o.IsWritten).Select(o => o.Buffer),
+        _ => [],
+    };
+
+    private static void Append(LoopProgram program, LoopNode node, List<SimdNode> nodes)
+    {
+        switch (node)
+        {
+            case LoopNode.Sequence sequence:
+                foreach (var child in sequence.Children)
+                    Append(program, child, nodes);
+                break;
+            case LoopNode.Loop loop:
+                var inner = new SimdLoop(program.Loops[loop.Variable]);
+                Append(program, loop.Body, inner.Body);
+                nodes.Add(inner);
+                break;
+            default:
+                nodes.Add(new SimdStatement(node));
+                break;
+        }
+    }
+}

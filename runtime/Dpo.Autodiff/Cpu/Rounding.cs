@@ -1,0 +1,56 @@
+using System.Runtime.CompilerServices;
+
+namespace Dpo.Autodiff.Cpu;
+
+/// <summary>Numbers rounded to a narrower dtype and back: what a tensor's <c>to(dtype)</c> loses.</summary>
+public static class Rounding
+{
+    /// <summary>Rounded to float32.</summary>
+    public static V ToFloat32<T, V>(V value)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => typeof(T) == typeof(float) ? value : EachLane<T, V>(value, 0);
+
+    /// <summary>Rounded to float16.</summary>
+    public static V ToFloat16<T, V>(V value)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => EachLane<T, V>(value, 1);
+
+    /// <summary>Rounded to bfloat16.</summary>
+    public static V ToBFloat16<T, V>(V value)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => EachLane<T, V>(value, 2);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static V EachLane<T, V>(V value, int dtype)
+        where T : unmanaged
+        where V : struct, IVector<V, T>
+    {
+        Span<T> lanes = stackalloc T[16];
+        for (var lane = 0; lane < V.Count; lane++)
+        {
+            var element = V.Element(value, lane);
+            lanes[lane] = typeof(T) == typeof(float)
+                ? Unsafe.BitCast<float, T>(Round(Unsafe.BitCast<T, float>(element), dtype))
+                : Unsafe.BitCast<double, T>(dtype == 1 ? (double)(Half)Unsafe.BitCast<T, double>(element) : Round((float)Unsafe.BitCast<T, double>(element), dtype));
+        }
+
+        return V.Load(ref lanes[0], 0, V.Count);
+    }
+
+    private static float Round(float value, int dtype) => dtype switch
+    {
+        0 => value,
+        1 => (float)(Half)value,
+        _ => RoundToBFloat16(value),
+    };
+
+    // To nearest, ties to even, on the bits that are dropped.
+    private static float RoundToBFloat16(float value)
+    {
+        if (float.IsNaN(value))
+            return value;
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        bits += 0x7FFF + ((bits >> 16) & 1);
+        return BitConverter.UInt32BitsToSingle(bits & 0xFFFF0000);
+    }
+}
