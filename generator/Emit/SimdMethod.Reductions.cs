@@ -54,7 +54,8 @@ internal sealed partial class SimdMethod
     private void Accumulate(SimdAccumulator accumulator, LoopNode.Combine combine)
     {
         usedLoads = false;
-        var value = Operand(combine.Operand, accumulator.Kind).Code;
+        var kind = accumulator.Monoid == Monoid.ArgMax ? KindOf(combine.Operand, ElementKind.Real) : accumulator.Kind;
+        var value = Operand(combine.Operand, kind).Code;
         var condition = combine.Predicate is { } p ? Value(p, named: true).Text : null;
         var name = accumulator.Name;
 
@@ -63,7 +64,7 @@ internal sealed partial class SimdMethod
         var count = InLanes ? "count" : "1";
         var text = (accumulator.Monoid, accumulator.Kind) switch
         {
-            (Monoid.ArgMax, _) => $"{name}.Add({ArgMaxOperand(value, accumulator.Kind)}, {Position(combine.Position!.Value)}, {condition ?? "V.Condition(true)"}, {(accumulator.IsPerLane ? "V.Count" : count)});",
+            (Monoid.ArgMax, _) => $"{name}.Add({ArgMaxOperand(value, kind)}, {Position(combine.Position!.Value)}, {condition ?? "V.Condition(true)"}, {(accumulator.IsPerLane ? "V.Count" : count)});",
             (Monoid.Sum, ElementKind.Real) when kernel.IsStored(accumulator.Buffer) => $"{name} += {And(value, condition).Operand};",
             (Monoid.Sum, ElementKind.Real) => $"{name}.Add({And(value, condition).Text}{(isWhole ? "" : ", " + count)});",
             (Monoid.Max or Monoid.Min, ElementKind.Real) => Extreme(accumulator, value, condition, isWhole || !InLanes ? null : count),
@@ -107,11 +108,11 @@ internal sealed partial class SimdMethod
         return accumulator.Monoid == Monoid.Sum ? $"{name} += {operand};" : $"{name} = {SimdExpressions.Lanes}.{operation}({name}, {operand});";
     }
 
-    private static string ArgMaxOperand(Code value, ElementKind kind) => kind switch
+    private string ArgMaxOperand(Code value, ElementKind kind) => kind switch
     {
         ElementKind.Real => value.Text,
         ElementKind.Boolean => $"{value.Operand} & V.Create(1)",
-        _ => $"V.FromInt64({value.Text})",
+        _ => InLanes ? $"V.FromInt64({value.Text})" : $"V.Broadcast(T.CreateTruncating({value.Text}))",
     };
 
     private string Position(LoopAtom atom)

@@ -301,7 +301,7 @@ internal sealed partial class SimdMethod
         if (compute.Primitive is Primitive.Where or Primitive.Fill)
             return result;
         foreach (var operand in compute.Operands)
-            if (operand.Kind is LoopAtomKind.Value or LoopAtomKind.Coordinate)
+            if (operand.Kind is LoopAtomKind.Value or LoopAtomKind.Coordinate or LoopAtomKind.Size)
                 return KindOf(operand, result);
         return result == ElementKind.Boolean && compute.Primitive is not (Primitive.And or Primitive.Or or Primitive.Xor or Primitive.Not) ? ElementKind.Real : result;
     }
@@ -309,7 +309,7 @@ internal sealed partial class SimdMethod
     private ElementKind KindOf(LoopAtom atom, ElementKind otherwise) => atom.Kind switch
     {
         LoopAtomKind.Value => program.Values[atom.Id],
-        LoopAtomKind.Coordinate => ElementKind.Integer,
+        LoopAtomKind.Coordinate or LoopAtomKind.Size => ElementKind.Integer,
         _ => otherwise,
     };
 
@@ -327,6 +327,9 @@ internal sealed partial class SimdMethod
             case LoopAtomKind.Host:
                 var host = HostScalar(atom.Id, kind);
                 return new(isInteger && InLanes ? new($"{SimdExpressions.Lanes}.Create({host})") : new(host));
+            case LoopAtomKind.Size:
+                var size = ExtentOf(program.Sizes[atom.Id]).Text;
+                return new(isInteger && InLanes ? new($"{SimdExpressions.Lanes}.Create({size})") : Code.Compound($"(long)({size})"));
             default:
                 return Literal(atom.Number, kind);
         }

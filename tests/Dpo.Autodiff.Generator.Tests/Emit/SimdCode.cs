@@ -51,7 +51,7 @@ internal sealed class SimdCode
             if (buffer.Role == BufferRole.Gradient && (needs & (1UL << Array.IndexOf(gradients, program.Source.Outputs[buffer.Argument]))) == 0)
                 continue;
             var length = buffer.Extents.Aggregate(1L, (n, e) => n * (e.Constant + e.Terms.Sum(t => t.Coefficient * sizes[t.Name])));
-            var array = buffer.Kind switch
+            Array array = buffer.Kind switch
             {
                 ElementKind.Integer => Pinned<long>(length, table, buffer.Id),
                 ElementKind.Boolean => Pinned<byte>(length, table, buffer.Id),

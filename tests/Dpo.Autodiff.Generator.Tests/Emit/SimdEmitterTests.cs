@@ -1,0 +1,87 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Passes;
+using Dpo.Autodiff.Generator.Schedule;
+using Dpo.Autodiff.Generator.Tests.Schedule;
+
+namespace Dpo.Autodiff.Generator.Tests.Emit;
+
+/// <summary>Emitted vector kernels against what the program means, in both types on every width.</summary>
+public class SimdEmitterTests
+{
+    // Whole vectors and remainders on every width; extents below one vector; one element.
+    private static readonly Dictionary<string, long>[] Sizes =
+    [
+        new() { ["pair"] = 70, ["item"] = 37, ["player"] = 5 },
+        new() { ["pair"] = 3, ["item"] = 19, ["player"] = 6 },
+        new() { ["pair"] = 1, ["item"] = 1, ["player"] = 1 },
+    ];
+
+    public static TheoryData<Primitive> Primitives => new(Enum.GetValues<Primitive>());
+
+    [Theory]
+    [MemberData(nameof(Primitives))]
+    public void Every_primitive_computes_what_the_program_means(Primitive primitive) => Check(PrimitivePrograms.Of(primitive));
+
+    [Theory]
+    [MemberData(nameof(Primitives))]
+    public void Every_primitive_has_the_gradients_that_the_program_means(Primitive primitive) =>
+        Check(PrimitivePrograms.Of(primitive).Where(IsDifferentiable).Select(p => Differentiate.Backward(Scheduled.Clean(p))).ToArray());
+
+    private static void Check(IReadOnlyList<Program> programs)
+    {
+        if (programs.Count == 0)
+            return;
+        var loops = programs.Select(Scheduled.Of).ToArray();
+        var code = new SimdCode(loops, PrimitivePrograms.Axes);
+        for (var i = 0; i < loops.Length; i++)
+        {
+            foreach (var sizes in Sizes)
+            {
+                var source = loops[i].Source;
+                var inputs = source.Inputs.Select(x => Draw(x.Name, source.Types[x.Variable], sizes)).ToArray();
+                var scalars = source.Host.Select(h => h.Operation == HostOperation.Size ? Size(h.Extent!, sizes) : 0.3).ToArray();
+                var expected = ProgramEvaluator.Run(source, inputs, scalars, sizes);
+                foreach (var machine in SimdCode.Machines)
+                {
+                    var (outputs, fault) = code.Run(i, machine, inputs, sizes, scalars);
+                    Assert.False(fault.IsFault);
+                    for (var o = 0; o < expected.Length; o++)
+                        Compare(expected[o], outputs[o]!, machine, $"{source.Outputs[o].Name} of {machine}\n{LoopPrinter.Print(loops[i])}\n{code.Texts[i]}");
+                }
+            }
+        }
+    }
+
+    private static void Compare(double[] expected, double[] actual, SimdMachine machine, string where)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var scale = Math.Max(1, expected.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max());
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var same = expected[i].Equals(actual[i]) || Math.Abs(expected[i] - actual[i]) <= scale * (machine.IsDouble ? 1e-12 : 2e-5);
+            Assert.True(same, $"{actual[i]:R}, not {expected[i]:R}, at {i} in {where}");
+        }
+    }
+
+    private static bool IsDifferentiable(Program program) => program.Types[program.Outputs[0].Variable].Kind == ElementKind.Real && program.Inputs.Any(i => i.Differentiable);
+
+    private static double Size(Extent extent, IReadOnlyDictionary<string, long> sizes) => extent.Constant + extent.Terms.Sum(t => t.Coefficient * sizes[t.Name]);
+
+    // Numbers that float32 holds exactly, away from ties.
+    private static double[] Draw(string name, TensorType type, IReadOnlyDictionary<string, long> sizes)
+    {
+        var random = new Random(name.Sum(c => c) * 7919);
+        var length = (int)type.Extents.Aggregate(1.0, (n, e) => n * Size(e, sizes));
+        return Enumerable.Range(0, length).Select(i => type.Kind switch
+        {
+            ElementKind.Boolean => random.Next(2),
+            ElementKind.Integer => random.Next((int)(name == "player" ? sizes["player"] : Math.Min(sizes["pair"], sizes["item"]))),
+            _ => (double)(float)(name switch
+            {
+                "positive" => 0.5 + random.NextDouble(),
+                "negative" => -0.1 - random.NextDouble(),
+                _ => (random.NextDouble() * 4) - 2,
+            }),
+        }).ToArray();
+    }
+}
