@@ -1,0 +1,60 @@
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Objectives;
+
+/// <content>What the objectives are made of; objectives of other assemblies can call these too, over tokens as well as over sequences.</content>
+public static partial class PolicyGradient
+{
+    /// <summary>The bound on k3, as in verl.</summary>
+    private const double LargestK3 = 10.0;
+
+    /// <summary>
+    /// PPO's pessimistic surrogate (Schulman et al. 2017, eq. 7), <c>max(-A w, -A clip(w, 1 - low, 1 + high))</c> with w = exp(log-ratio), and 1 where the
+    /// clipped one is taken.
+    /// </summary>
+    [ObjectiveFunction]
+    public static (Tensor losses, Tensor clipped) ClippedSurrogate(Tensor logRatio, Tensor advantage, double low, double high)
+    {
+        var ratio = exp(logRatio.clamp(-LargestLogRatio, LargestLogRatio));
+        var plain = -advantage * ratio;
+        var clipped = -advantage * ratio.clamp(1 - low, 1 + high);
+        return (maximum(plain, clipped), (clipped > plain).type_as(plain));
+    }
+
+    /// <summary>Each reward less the mean of the others of its group, along the last axis (Ahmadian et al. 2024).</summary>
+    [ObjectiveFunction]
+    public static Tensor LeaveOneOut(Tensor reward)
+    {
+        var count = reward.shape[1];
+        return (reward - reward.mean([1], keepdim: true)) * ((double)count / (count - 1));
+    }
+
+    /// <summary>Each reward less its group's mean, divided by the group's standard deviation plus 1e-4, along the last axis (Shao et al. 2024).</summary>
+    [ObjectiveFunction]
+    public static Tensor GroupNormalised(Tensor reward, bool scale)
+    {
+        var centred = reward - reward.mean([1], keepdim: true);
+        return scale ? centred / (reward.std([1], keepdim: true) + 1e-4) : centred;
+    }
+
+    /// <summary>A divergence's estimate at every sample, k3 bounded as in verl.</summary>
+    [ObjectiveFunction]
+    public static Tensor Kl(Tensor policy, Tensor reference, KlEstimator estimator)
+    {
+        var difference = policy - reference;
+        switch (estimator)
+        {
+            case KlEstimator.K1:
+                return difference;
+            case KlEstimator.Absolute:
+                return difference.abs();
+            case KlEstimator.K2:
+                return 0.5 * difference.square();
+            case KlEstimator.K3:
+                var bounded = (-difference).clamp(-LargestLogRatio, LargestLogRatio);
+                return (expm1(bounded) - bounded).clamp(-LargestK3, LargestK3);
+            default:
+                throw new ArgumentOutOfRangeException(nameof(estimator));
+        }
+    }
+}
