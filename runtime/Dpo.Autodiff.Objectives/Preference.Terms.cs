@@ -49,6 +49,14 @@ public static partial class Preference
     public static (Tensor margin, Tensor accuracy) Comparison(Tensor chosen, Tensor rejected) =>
         ((chosen - rejected).mean().detach(), (chosen > rejected).type_as(chosen).mean());
 
+    /// <summary>The mean of what is not NaN (torch's nanmean, which in TorchSharp 0.107 fails without a dtype).</summary>
+    [ObjectiveFunction]
+    public static Tensor MeanOfNumbers(Tensor values)
+    {
+        var isNumber = values.isnan().logical_not();
+        return where(isNumber, values, 0.0).sum() / isNumber.sum();
+    }
+
     /// <summary>What a paired objective returns: the mean loss, and what trainers log.</summary>
     private static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) WithMetrics(
         Tensor losses, Tensor chosenReward, Tensor rejectedReward)

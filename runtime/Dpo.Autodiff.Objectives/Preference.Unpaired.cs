@@ -34,7 +34,7 @@ public static partial class Preference
         var logRatio = policy - reference;
         var reward = beta * (logRatio - kl);
         var losses = where(isDesirable, desirableWeight * (-reward).sigmoid(), undesirableWeight * reward.sigmoid());
-        return (losses.nanmean(), (beta * logRatio).detach(), kl);
+        return (MeanOfNumbers(losses), (beta * logRatio).detach(), kl);
     }
 
     /// <summary>APO-zero for single responses, D'Oosterlinck et al. 2024: <see cref="Kto"/> with z = 0 and without weights.</summary>
@@ -51,7 +51,7 @@ public static partial class Preference
         double beta = 0.1)
     {
         var reward = ImplicitReward(policy, reference, beta);
-        return (where(isDesirable, -reward, reward).sigmoid().nanmean(), reward.detach());
+        return (MeanOfNumbers(where(isDesirable, -reward, reward).sigmoid()), reward.detach());
     }
 
     /// <summary>
