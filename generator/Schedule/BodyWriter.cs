@@ -1,0 +1,371 @@
+using Dpo.Autodiff.Generator.IR;
+
+namespace Dpo.Autodiff.Generator.Schedule;
+
+/// <summary>
+/// Evaluates variables at an index, down to what is read from memory: the pull model. Slices, flips, transposes, expansions and gathers
+/// are maps composed onto the index; pads are predicates. An equal (variable, index) is computed once, and as far out as its operands allow.
+/// </summary>
+internal abstract class BodyWriter(Materialisation program)
+{
+    private readonly List<int> levels = [];
+    private readonly Dictionary<int, bool> isGuarded = [];
+
+    protected Materialisation Program { get; } = program;
+
+    /// <summary>The kinds of all values, by id.</summary>
+    protected List<ElementKind> Kinds { get; } = [];
+
+    /// <summary>Extents that bodies compute with.</summary>
+    protected List<Extent> Sizes { get; } = [];
+
+    /// <summary>The open bodies, outermost first: level 0 is outside all loops.</summary>
+    protected List<Body> Bodies { get; } = [];
+
+    /// <summary>The level of a loop's body.</summary>
+    protected abstract int LevelOf(int loop);
+
+    protected abstract Extent ExtentOf(int loop);
+
+    /// <summary>Reads an input or a stored variable.</summary>
+    protected abstract LoopAtom Read(int variable, EquatableArray<IndexExpression> index, Guards guards);
+
+    /// <summary>The variable's element at an index.</summary>
+    protected LoopAtom Evaluate(int variable, EquatableArray<IndexExpression> index, Guards guards)
+    {
+        guards = guards.For(LevelsOf(index), IsGuarded(variable));
+        var key = new ElementKey(variable, index, guards);
+        if (Find(key) is { } known)
+            return known;
+        var atom = Program.IsRead(variable) ? Read(variable, index, guards) : Define(variable, index, guards);
+        Remember(key, atom);
+        return atom;
+    }
+
+    protected LoopAtom? Find(ElementKey key)
+    {
+        for (var level = Bodies.Count - 1; level >= 0; level--)
+            if (Bodies[level].Elements.TryGetValue(key, out var atom))
+                return atom;
+        return null;
+    }
+
+    protected void Remember(ElementKey key, LoopAtom atom) => Bodies[LevelOf(atom)].Elements[key] = atom;
+
+    /// <summary>The element by the variable's equation, whether or not it is stored.</summary>
+    protected LoopAtom Define(int variable, EquatableArray<IndexExpression> index, Guards guards)
+    {
+        var equation = Program.Definition(variable)!;
+        var x = equation.Operands.Count > 0 && equation.Operands[0].IsVariable ? equation.Operands[0].Id : -1;
+        LoopAtom Operand(int operand) => Atom(equation.Operands[operand], index, guards);
+        switch (equation.Primitive)
+        {
+            case Primitive.Fill:
+                return Atom(equation.Operands[0], [], guards);
+            case Primitive.Iota:
+                return Coordinate(index[((Parameters.Axis)equation.Parameters).Position]);
+            case Primitive.StopGradient:
+                return Operand(0);
+            case Primitive.Convert when ((Parameters.Convert)equation.Parameters).DType is null && x >= 0 && Program.TypeOf(x).Kind == Program.TypeOf(variable).Kind:
+                return Operand(0);
+            case Primitive.Rearrange:
+                return Evaluate(x, Rearranged(equation, index), guards);
+            case Primitive.Slice:
+                var slice = (Parameters.Slice)equation.Parameters;
+                return Evaluate(x, With(index, slice.Position, Scaled(index[slice.Position], slice.Start, slice.Step)), guards);
+            case Primitive.Flip:
+                var flipped = ((Parameters.Axis)equation.Parameters).Position;
+                return Evaluate(x, With(index, flipped, Scaled(index[flipped], Program.TypeOf(x).Extents[flipped] - Extent.One, -1)), guards);
+            case Primitive.Pad:
+                return Padded(equation, index, guards);
+            case Primitive.Gather:
+                return Gathered(equation, index, guards);
+            case Primitive.ScatterAdd:
+                return Pulled(equation, index, guards);
+            case Primitive.ArgMax:
+                return LoopAtom.Literal(0);
+            case Primitive.Sum or Primitive.Max or Primitive.Min or Primitive.Any or Primitive.All:
+                return Evaluate(x, Widened(Domains.Reduced(equation), Program.TypeOf(x).Rank, index), guards);
+            case Primitive.CumSum or Primitive.LogCumSumExp:
+                return Operand(0);
+            case Primitive.Sort:
+                return variable == equation.Result ? Operand(0) : LoopAtom.Literal(0);
+            case Primitive.Where:
+                return Selected(equation, index, guards);
+            default:
+                return Compute(Program.TypeOf(variable).Kind, equation.Primitive, equation.Parameters, equation.Operands.Select((_, i) => Operand(i)).ToArray());
+        }
+    }
+
+    private LoopAtom Atom(Atom atom, EquatableArray<IndexExpression> index, Guards guards) => atom.Kind switch
+    {
+        AtomKind.Variable => Evaluate(atom.Id, Program.TypeOf(atom.Id).Rank == 0 ? [] : index, guards),
+        AtomKind.Host => LoopAtom.Host(atom.Id),
+        _ => new LoopAtom(LoopAtomKind.Literal, atom.Payload),
+    };
+
+    /// <summary>Appends a computation at the level of its operands, or finds the equal one.</summary>
+    protected LoopAtom Compute(ElementKind kind, Primitive primitive, Parameters parameters, params LoopAtom[] operands)
+    {
+        var level = operands.Select(LevelOf).DefaultIfEmpty(0).Max();
+        var key = new ComputeKey(kind, primitive, parameters, operands.ToEquatableArray());
+        if (Bodies[level].Computed.TryGetValue(key, out var known))
+            return known;
+        var value = NewValue(kind, level);
+        Bodies[level].Nodes.Add(new LoopNode.Compute(value.Id, primitive, key.Operands, parameters));
+        Bodies[level].Computed.Add(key, value);
+        return value;
+    }
+
+    protected LoopAtom NewValue(ElementKind kind, int level)
+    {
+        Kinds.Add(kind);
+        levels.Add(level);
+        return LoopAtom.Value(Kinds.Count - 1);
+    }
+
+    protected int LevelOf(LoopAtom atom) => atom.Kind switch
+    {
+        LoopAtomKind.Value => levels[atom.Id],
+        LoopAtomKind.Coordinate => LevelOf(atom.Id),
+        _ => 0,
+    };
+
+    protected int LevelOf(IndexExpression index) => index is IndexExpression.Affine affine
+        ? affine.Terms.Select(t => LevelOf(t.Loop)).DefaultIfEmpty(0).Max()
+        : levels[((IndexExpression.Indirect)index).Value];
+
+    /// <summary>The levels whose loops an index depends on, as bits; all where a place is read from data.</summary>
+    private ulong LevelsOf(EquatableArray<IndexExpression> index)
+    {
+        var bits = 0UL;
+        foreach (var place in index)
+        {
+            if (place is not IndexExpression.Affine affine)
+                return ulong.MaxValue;
+            foreach (var term in affine.Terms)
+                bits |= 1UL << LevelOf(term.Loop);
+        }
+
+        return bits;
+    }
+
+    /// <summary>Whether the variable is had by an index that is read from data, so that it matters where its value is discarded.</summary>
+    private bool IsGuarded(int variable)
+    {
+        if (Program.IsRead(variable))
+            return false;
+        if (!isGuarded.TryGetValue(variable, out var guarded))
+        {
+            var equation = Program.Definition(variable)!;
+            guarded = equation.Primitive == Primitive.Gather || equation.Operands.Any(o => o.IsVariable && IsGuarded(o.Id));
+            isGuarded.Add(variable, guarded);
+        }
+
+        return guarded;
+    }
+
+    private LoopAtom Selected(Equation equation, EquatableArray<IndexExpression> index, Guards guards)
+    {
+        var condition = Atom(equation.Operands[0], index, guards);
+        LoopAtom Branch(int operand, Func<LoopAtom> holds)
+        {
+            var isGuarded = equation.Operands[operand] is { IsVariable: true } x && IsGuarded(x.Id);
+            return Atom(equation.Operands[operand], index, isGuarded ? guards.Where(Both(guards.Inherited, holds())) : guards);
+        }
+
+        var whenTrue = Branch(1, () => condition);
+        var whenFalse = Branch(2, () => Compute(ElementKind.Boolean, Primitive.Not, Parameters.Nothing, condition));
+        return Compute(Program.TypeOf(equation.Result).Kind, Primitive.Where, Parameters.Nothing, condition, whenTrue, whenFalse);
+    }
+
+    /// <summary>The conjunction of conditions, as a value; null where there is none.</summary>
+    protected int? Both(int? condition, LoopAtom other)
+    {
+        if (other.Kind != LoopAtomKind.Value)
+            other = Compute(ElementKind.Boolean, Primitive.Convert, new Parameters.Convert(null), other);
+        return condition is not { } first || first == other.Id ? other.Id : Compute(ElementKind.Boolean, Primitive.And, Parameters.Nothing, LoopAtom.Value(first), other).Id;
+    }
+
+    protected int? Both(int? condition, int? other) => other is { } value ? Both(condition, LoopAtom.Value(value)) : condition;
+
+    /// <summary>Zero but for the slice: the operand's element where the place is one of the slice's.</summary>
+    private LoopAtom Padded(Equation equation, EquatableArray<IndexExpression> index, Guards guards)
+    {
+        var pad = (Parameters.Slice)equation.Parameters;
+        var (source, type) = (equation.Operands[0].Id, Program.TypeOf(equation.Result));
+        var count = Program.TypeOf(source).Extents[pad.Position];
+        var end = pad.Start + count;
+        int? inside = null;
+        LoopAtom Place() => Coordinate(index[pad.Position]);
+        if (pad.Start != Extent.Fixed(0))
+            inside = Both(inside, Compute(ElementKind.Boolean, Primitive.GreaterOrEqual, Parameters.Nothing, Place(), Size(pad.Start)));
+        if (end != type.Extents[pad.Position])
+            inside = Both(inside, Compute(ElementKind.Boolean, Primitive.Less, Parameters.Nothing, Place(), Size(end)));
+        var place = count.IsOne ? Fixed(Extent.Fixed(0)) : Scaled(index[pad.Position], pad.Start * -1, 1);
+        var bounds = inside is null ? guards : guards with { Bounds = Both(guards.Bounds, inside), BoundsLevels = guards.BoundsLevels | LevelsOf([index[pad.Position]]) };
+        var value = Evaluate(source, With(index, pad.Position, place), bounds);
+        return inside is { } condition && !(Program.IsRead(source) && !count.IsOne)
+            ? Compute(type.Kind, Primitive.Where, Parameters.Nothing, LoopAtom.Value(condition), value, LoopAtom.Literal(0))
+            : value;
+    }
+
+    private LoopAtom Gathered(Equation equation, EquatableArray<IndexExpression> index, Guards guards)
+    {
+        var gather = (Parameters.Gather)equation.Parameters;
+        var (source, type) = (equation.Operands[0].Id, Program.TypeOf(equation.Operands[0].Id));
+        var place = Atom(equation.Operands[1], index, guards);
+        var composed = gather.Map.Select((from, p) => from < 0 ? Found(place, type.Extents[p]) : index[from]).ToEquatableArray();
+        return Evaluate(source, composed, guards);
+    }
+
+    /// <summary>The place that an index names. A loop's own coordinate over the same extent is not read from data.</summary>
+    private IndexExpression Found(LoopAtom place, Extent extent)
+    {
+        if (place.Kind == LoopAtomKind.Coordinate && ExtentOf(place.Id) == extent)
+            return IndexExpression.Of(place.Id);
+        if (place.Kind != LoopAtomKind.Value)
+            place = Compute(ElementKind.Integer, Primitive.Convert, new Parameters.Convert(null), place);
+        return new IndexExpression.Indirect(place.Id);
+    }
+
+    /// <summary>A scatter seen from a place of its result: the sum of the few values whose index is this place.</summary>
+    private LoopAtom Pulled(Equation equation, EquatableArray<IndexExpression> index, Guards guards)
+    {
+        var scatter = (Parameters.Gather)equation.Parameters;
+        var (kind, extents) = (Program.TypeOf(equation.Result).Kind, Program.TypeOf(equation.Operands[0].Id).Extents);
+        var segments = Materialisation.SegmentPositions(Program.Program, equation);
+        var count = segments.Aggregate(1L, (n, p) => n * extents[p].Constant);
+        var place = Coordinate(index[scatter.Position]);
+        LoopAtom? sum = null;
+        for (var i = 0L; i < count; i++)
+        {
+            var rest = i;
+            var from = new IndexExpression[extents.Count];
+            for (var p = 0; p < scatter.Map.Count; p++)
+                if (scatter.Map[p] >= 0)
+                    from[scatter.Map[p]] = index[p];
+            foreach (var p in segments)
+            {
+                from[p] = Fixed(Extent.Fixed(rest % extents[p].Constant));
+                rest /= extents[p].Constant;
+            }
+
+            var at = from.ToEquatableArray();
+            var hit = Compute(ElementKind.Boolean, Primitive.Equal, Parameters.Nothing, Atom(equation.Operands[1], at, guards), place);
+            var value = Compute(kind, Primitive.Where, Parameters.Nothing, hit, Atom(equation.Operands[0], at, guards), LoopAtom.Literal(0));
+            sum = sum is { } before ? Compute(kind, Primitive.Add, Parameters.Nothing, before, value) : value;
+        }
+
+        return sum!.Value;
+    }
+
+    private EquatableArray<IndexExpression> Rearranged(Equation equation, EquatableArray<IndexExpression> index)
+    {
+        var source = ((Parameters.Rearrange)equation.Parameters).Source;
+        var type = Program.TypeOf(equation.Operands[0].Id);
+        var from = new IndexExpression[type.Rank];
+        for (var p = 0; p < from.Length; p++)
+            from[p] = Fixed(Extent.Fixed(0));
+        for (var i = 0; i < source.Count; i++)
+            if (source[i] >= 0 && !type.Extents[source[i]].IsOne)
+                from[source[i]] = index[i];
+        return from.ToEquatableArray();
+    }
+
+    /// <summary>The index with 0 at positions that a reduction of one element dropped.</summary>
+    private static EquatableArray<IndexExpression> Widened(EquatableArray<int> reduced, int rank, EquatableArray<IndexExpression> index)
+    {
+        var kept = 0;
+        return Enumerable.Range(0, rank).Select(p => reduced.Contains(p) ? Fixed(Extent.Fixed(0)) : index[kept++]).ToEquatableArray();
+    }
+
+    protected static IndexExpression Fixed(Extent place) => new IndexExpression.Affine(place, []);
+
+    private static EquatableArray<IndexExpression> With(EquatableArray<IndexExpression> index, int position, IndexExpression place) =>
+        index.Select((e, i) => i == position ? place : e).ToEquatableArray();
+
+    /// <summary>start + step * index.</summary>
+    private IndexExpression Scaled(IndexExpression index, Extent start, long step)
+    {
+        if (index is IndexExpression.Affine affine)
+            return new IndexExpression.Affine(
+                start + (affine.Offset * step),
+                affine.Terms.Select(t => t with { Stride = t.Stride * step }).ToEquatableArray());
+        if (start == Extent.Fixed(0) && step == 1)
+            return index;
+        return new IndexExpression.Indirect(Sum(Size(start), Times(LoopAtom.Value(((IndexExpression.Indirect)index).Value), step)).Id);
+    }
+
+    /// <summary>An index as an integer.</summary>
+    private LoopAtom Coordinate(IndexExpression index)
+    {
+        if (index is IndexExpression.Indirect indirect)
+            return LoopAtom.Value(indirect.Value);
+        var affine = (IndexExpression.Affine)index;
+        LoopAtom? sum = affine.Offset == Extent.Fixed(0) && affine.Terms.Count > 0 ? null : Size(affine.Offset);
+        foreach (var term in affine.Terms)
+            sum = sum is { } before ? Sum(before, Times(LoopAtom.Coordinate(term.Loop), term.Stride)) : Times(LoopAtom.Coordinate(term.Loop), term.Stride);
+        return sum!.Value;
+    }
+
+    private LoopAtom Sum(LoopAtom left, LoopAtom right) => Compute(ElementKind.Integer, Primitive.Add, Parameters.Nothing, left, right);
+
+    private LoopAtom Times(LoopAtom atom, long factor) => factor switch
+    {
+        1 => atom,
+        -1 => Compute(ElementKind.Integer, Primitive.Negate, Parameters.Nothing, atom),
+        _ => Compute(ElementKind.Integer, Primitive.Multiply, Parameters.Nothing, atom, LoopAtom.Literal(factor)),
+    };
+
+    private LoopAtom Size(Extent extent)
+    {
+        if (extent.IsFixed)
+            return LoopAtom.Literal(extent.Constant);
+        var known = Sizes.IndexOf(extent);
+        if (known < 0)
+        {
+            known = Sizes.Count;
+            Sizes.Add(extent);
+        }
+
+        return LoopAtom.Size(known);
+    }
+
+    /// <summary>The body of an open loop: what it does, and what it already knows.</summary>
+    protected sealed class Body
+    {
+        public List<LoopNode> Nodes { get; } = [];
+
+        public Dictionary<ElementKey, LoopAtom> Elements { get; } = [];
+
+        public Dictionary<ComputeKey, LoopAtom> Computed { get; } = [];
+    }
+
+    /// <summary>Where a value is wanted. Conditions are Boolean values; null is everywhere.</summary>
+    /// <param name="Bounds">Outside it the index may be out of range: nothing may be read.</param>
+    /// <param name="BoundsLevels">The levels that make it so: what does not depend on their loops is in range.</param>
+    /// <param name="Relevance">Outside it the value is discarded: an index read from data need not be in range.</param>
+    /// <param name="Depth">How many conditions it joins.</param>
+    protected readonly record struct Guards(int? Bounds, ulong BoundsLevels, int? Relevance, int Depth)
+    {
+        // Every choice of branches on the way would be an element of its own: 2^n of them.
+        private const int MaxDepth = 3;
+
+        /// <summary>What a further condition is joined with.</summary>
+        public int? Inherited => Depth < MaxDepth ? Relevance : null;
+
+        public Guards Where(int? relevance) => this with { Relevance = relevance, Depth = Depth < MaxDepth ? Depth + 1 : 1 };
+
+        /// <summary>The conditions that matter to an index that depends on some levels.</summary>
+        public Guards For(ulong indexLevels, bool isGuarded)
+        {
+            var isBound = Bounds is not null && (BoundsLevels & indexLevels) != 0;
+            return new(isBound ? Bounds : null, isBound ? BoundsLevels : 0, isGuarded ? Relevance : null, isGuarded ? Depth : 0);
+        }
+    }
+
+    protected readonly record struct ElementKey(int Variable, EquatableArray<IndexExpression> Index, Guards Guards);
+
+    protected readonly record struct ComputeKey(ElementKind Kind, Primitive Primitive, Parameters Parameters, EquatableArray<LoopAtom> Operands);
+}
