@@ -21,13 +21,7 @@ public class ProgramBuilder
     public static ProgramBuilder From(Program program, bool keepOutputs = false)
     {
         var builder = new ProgramBuilder(program.Name);
-        builder.inputs.AddRange(program.Inputs);
-        foreach (var equation in program.Host)
-            builder.Host(equation);
-        builder.types.AddRange(program.Types);
-        builder.equations.AddRange(program.Equations);
-        if (keepOutputs)
-            builder.outputs.AddRange(program.Outputs);
+        builder.Continue(program, keepOutputs);
         return builder;
     }
 
@@ -165,6 +159,18 @@ public class ProgramBuilder
             outputs.ToEquatableArray());
         ProgramVerifier.Verify(program);
         return program;
+    }
+
+    /// <summary>Takes over all of a program, its variables under their ids.</summary>
+    protected void Continue(Program program, bool keepOutputs)
+    {
+        inputs.AddRange(program.Inputs);
+        foreach (var equation in program.Host)
+            Host(equation);
+        types.AddRange(program.Types);
+        equations.AddRange(program.Equations);
+        if (keepOutputs)
+            outputs.AddRange(program.Outputs);
     }
 
     private static TensorType WithExtent(TensorType type, int position, Extent extent) =>

@@ -5,7 +5,8 @@ namespace Dpo.Autodiff.Generator.Passes;
 
 /// <summary>
 /// Reverse mode on programs. In: a forward program. Out: a program that shares the forward's variables and adds, in reverse order, the
-/// equations of the gradients. Nothing is simplified or removed here.
+/// equations of the gradients, near their simplest form, because some derivatives are simpler for a cotangent that is spread along an
+/// axis. Nothing is removed here.
 /// </summary>
 /// <remarks>Upstreams are inputs named <c>d_</c> and the result's name, of the result's extents.</remarks>
 public static class Differentiate
@@ -13,7 +14,8 @@ public static class Differentiate
     /// <summary>The results, and the gradients of the first one for every differentiable input.</summary>
     public static Program Joint(Program forward)
     {
-        var builder = ProgramBuilder.From(forward, keepOutputs: true);
+        forward = RewritingBuilder.Rewrite(forward, LoweringRules.BeforeDifferentiation);
+        var builder = RewritingBuilder.Continue(forward, AlgebraRules.Local, keepOutputs: true);
         Append(builder, forward, [forward.Outputs[0]]);
         return builder.Build();
     }
@@ -21,7 +23,8 @@ public static class Differentiate
     /// <summary>The gradients alone, given an upstream for every differentiable result.</summary>
     public static Program Backward(Program forward)
     {
-        var builder = ProgramBuilder.From(forward);
+        forward = RewritingBuilder.Rewrite(forward, LoweringRules.BeforeDifferentiation);
+        var builder = RewritingBuilder.Continue(forward, AlgebraRules.Local);
         Append(builder, forward, forward.Outputs.Where(o => o.Differentiable).ToArray());
         return builder.Build();
     }

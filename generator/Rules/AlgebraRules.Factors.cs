@@ -18,7 +18,15 @@ public static partial class AlgebraRules
         new("(x / s) * t", "x * (t / s)", [Primitive.Multiply], r =>
             IsReal(r) && r.X.Is(Primitive.Divide, out var x, out var s) && IsLight(s) && !IsLight(x) && Combined(r.Z, Primitive.Divide, s) is { } scalar
                 ? x * scalar : null),
-        // Only where the product is read nowhere else: otherwise there would be one more multiplication, not as many.
+        // The row assumes that the scalar is finite: 0 stays 0.
+        new("where(c, s, 0) * t", "where(c, s * t, 0)", [Primitive.Multiply], r =>
+            IsReal(r) && IsLight(r.Z) && IsLightChoice(r.X, out var c, out var s, out var t)
+                && Scaled(s, r.Z) is { } first && Scaled(t, r.Z) is { } second ? c.Select(first, second) : null),
+    ];
+
+    /// <summary>Only where a product is read nowhere else: otherwise there would be one more multiplication, not as many.</summary>
+    private static RewriteRule[] Products =>
+    [
         new("(x * s) * y", "(x * y) * s", [Primitive.Multiply], r =>
             !IsReal(r) || IsLight(r.X) || IsLight(r.Z) ? null
             : r.X.IsOnlyHere() && Scaled(r.X) is { } x ? x.Tensor * r.Z * x.Scalar
@@ -28,8 +36,25 @@ public static partial class AlgebraRules
         new("x * s + y * s", "(x + y) * s", [Primitive.Add, Primitive.Subtract], r =>
             IsReal(r) && r.X.IsOnlyHere() && r.Z.IsOnlyHere() && Scaled(r.X) is { } x && Scaled(r.Z) is { } z && x.Scalar == z.Scalar
                 ? r.With(x.Tensor, z.Tensor) * x.Scalar : null),
+        new("x * s + y * t * s", "(x + y * t) * s", [Primitive.Add, Primitive.Subtract], r =>
+        {
+            if (!IsReal(r) || !r.X.IsOnlyHere() || !r.Z.IsOnlyHere())
+                return null;
+            if (Scaled(r.X) is { } x && OneScalar(x.Scalar) is { } s && Without(r.Z, s) is { } z)
+                return r.With(x.Tensor, z) * x.Scalar;
+            return Scaled(r.Z) is { } y && OneScalar(y.Scalar) is { } t && Without(r.X, t) is { } w ? r.With(w, y.Tensor) * y.Scalar : null;
+        }),
+        new("(x * s + y * t) * r", "x * (s * r) + y * (t * r)", [Primitive.Multiply], r =>
+        {
+            if (!IsReal(r) || !IsLight(r.Z) || !r.X.IsOnlyHere() || r.X.Definition() is not { Primitive: Primitive.Add or Primitive.Subtract } sum)
+                return null;
+            var (first, second) = (Operand(r.X, 0), Operand(r.X, 1));
+            return IsScaledOrLight(first) && IsScaledOrLight(second) && !(IsLight(first) && IsLight(second))
+                && first.IsOnlyHere() && second.IsOnlyHere()
+                ? (first * r.Z).Of(sum.Primitive, second * r.Z) : null;
+        }),
         new("sum(x * s)", "sum(x) * s", [Primitive.Sum], r =>
-            IsReal(r) && r.X.IsOnlyHere() && Scaled(r.X) is { } x && OneScalar(x.Scalar) is { } scalar
+            IsReal(r) && Scaled(r.X) is { } x && OneScalar(x.Scalar) is { } scalar
                 ? r.With(x.Tensor) * SpreadOver(scalar, r.Type) : null),
     ];
 
@@ -47,6 +72,31 @@ public static partial class AlgebraRules
     /// <summary>x = Tensor * Scalar, the scalar light and the tensor not.</summary>
     private static (Term Tensor, Term Scalar)? Scaled(Term x) =>
         x.Is(Primitive.Multiply, out var tensor, out var scalar) && IsLight(scalar) && !IsLight(tensor) ? (tensor, scalar) : null;
+
+    private static bool IsScaledOrLight(Term x) => IsLight(x) || Scaled(x) is not null;
+
+    /// <summary>x = where(c, s, t), both arms light, one of them 0: a choice between two weights.</summary>
+    private static bool IsLightChoice(Term x, out Term c, out Term s, out Term t)
+    {
+        (s, t) = (x, x);
+        if (!x.Is(Primitive.Where, out c) || !x.IsOnlyHere())
+            return false;
+        (s, t) = (Operand(x, 1), Operand(x, 2));
+        return IsLight(s) && IsLight(t) && (s.IsNumber(0) || t.IsNumber(0));
+    }
+
+    /// <summary>s * t, light; 0 stays 0.</summary>
+    private static Term? Scaled(Term s, Term t) => s.IsNumber(0) ? s : Combined(s, Primitive.Multiply, t);
+
+    /// <summary>y where term = y * s: the scalar s stands in the term's scalar factor, perhaps beside others.</summary>
+    private static Term? Without(Term term, Term s)
+    {
+        if (!IsLight(term))
+            return Scaled(term) is { } y && Without(y.Scalar, s) is { } rest ? y.Tensor * rest : null;
+        if (!term.Is(Primitive.Rearrange, out var inner) || !inner.Is(Primitive.Multiply, out var t, out var factor))
+            return null;
+        return OneScalar(factor) == s ? Spreading.Of(term).Apply(t) : null;
+    }
 
     /// <summary>The product or quotient of two light factors where it is light too.</summary>
     private static Term? Combined(Term left, Primitive operation, Term right)

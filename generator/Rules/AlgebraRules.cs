@@ -13,7 +13,10 @@ namespace Dpo.Autodiff.Generator.Rules;
 public static partial class AlgebraRules
 {
     /// <summary>The table, in the order in which rows are tried.</summary>
-    public static IReadOnlyList<RewriteRule> Table { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Reductions, .. Moves];
+    public static IReadOnlyList<RewriteRule> Table { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Products, .. Reductions, .. Moves];
+
+    /// <summary>The rows that hold whoever else reads an operand: for programs that are still being made.</summary>
+    public static IReadOnlyList<RewriteRule> Local { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Moves];
 
     /// <summary>Afterwards: signs that stand before a product go into its scalar factor, where they cost nothing an element.</summary>
     public static IReadOnlyList<RewriteRule> Settling { get; } =
@@ -21,6 +24,9 @@ public static partial class AlgebraRules
         new("-(x * s)", "x * -s", [Primitive.Negate], r =>
             IsReal(r) && r.X.IsOnlyHere() && r.X.Is(Primitive.Multiply, out var x, out var s) && IsLight(s) && !IsLight(x)
                 ? x * NegateScalar(s) : null),
+        new("-where(c, s, 0)", "where(c, -s, 0)", [Primitive.Negate], r =>
+            IsReal(r) && r.X.IsOnlyHere() && IsLightChoice(r.X, out var c, out var s, out var t) ? c.Select(NegateScalar(s), NegateScalar(t)) : null),
+        .. Spreads,
     ];
 
     private static RewriteRule[] Constants =>
@@ -42,6 +48,13 @@ public static partial class AlgebraRules
             r.Z.Is(Primitive.Where, out var c) && c == r.X ? r.With(r.X, Operand(r.Z, 1), r.Third) : null),
         new("where(c, x, where(c, y, z))", "where(c, x, z)", [Primitive.Where], r =>
             r.Third.Is(Primitive.Where, out var c) && c == r.X ? r.With(r.X, r.Z, Operand(r.Third, 2)) : null),
+        new("where(c, x, 0) + where(c, 0, y)", "where(c, x, y)", [Primitive.Add], r =>
+            r.X.Is(Primitive.Where, out var c) && r.Z.Is(Primitive.Where, out var d) && c == d
+                ? Operand(r.X, 2).IsNumber(0) && Operand(r.Z, 1).IsNumber(0) ? c.Select(Operand(r.X, 1), Operand(r.Z, 2))
+                    : Operand(r.X, 1).IsNumber(0) && Operand(r.Z, 2).IsNumber(0) ? c.Select(Operand(r.Z, 1), Operand(r.X, 2)) : null
+                : null),
+        new("exp(log_softmax(x))", "softmax(x)", [Primitive.Exp], r =>
+            r.X.Is(Primitive.LogSoftmax, out var x) ? x.Of(Primitive.Softmax, r.X.Definition()!.Parameters) : null),
         new("not not c", "c", [Primitive.Not], r => r.X.Is(Primitive.Not, out var c) ? c : null),
         new("not (x == y)", "x != y", [Primitive.Not], r => r.X.Is(Primitive.Equal, out var x, out var y) ? x.Of(Primitive.NotEqual, y) : null),
         new("not (x != y)", "x == y", [Primitive.Not], r => r.X.Is(Primitive.NotEqual, out var x, out var y) ? x.Of(Primitive.Equal, y) : null),

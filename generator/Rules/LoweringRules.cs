@@ -5,6 +5,12 @@ namespace Dpo.Autodiff.Generator.Rules;
 /// <summary>How the primitives that are several loops are made of those that are one. One row a primitive, as torch computes it.</summary>
 public static class LoweringRules
 {
+    /// <summary>A softmax and a log-softmax of the same logits are differentiated as one normaliser: one sum along the axis.</summary>
+    public static IReadOnlyList<RewriteRule> BeforeDifferentiation { get; } =
+    [
+        new("softmax(x)", "exp(log_softmax(x))", [Primitive.Softmax], r => r.X.Of(Primitive.LogSoftmax, r.Parameters).Of(Primitive.Exp)),
+    ];
+
     public static IReadOnlyList<RewriteRule> Table { get; } =
     [
         // A row of -inf alone gives -inf and one with +inf gives +inf, because the shift is taken only where it is finite.

@@ -21,6 +21,24 @@ public sealed class RewritingBuilder : ProgramBuilder
     /// <summary>The rules that were applied, in order.</summary>
     public IReadOnlyList<RewriteRule> Applied => applied;
 
+    /// <summary>A builder that continues <paramref name="program"/> as it is; only what is appended is rewritten.</summary>
+    public static RewritingBuilder Continue(Program program, IEnumerable<RewriteRule> rules, bool keepOutputs = false)
+    {
+        var builder = new RewritingBuilder(program.Name, rules);
+        builder.Continue(program, keepOutputs);
+        var uses = CountUses(program);
+        for (var variable = 0; variable < uses.Length; variable++)
+            builder.uses[variable] = uses[variable];
+        foreach (var equation in program.Equations)
+        {
+            builder.known[Key.Of(equation.Primitive, equation.Parameters, equation.Operands, equation.Results.Select(builder.TypeOf).ToEquatableArray())] = equation.Results;
+            foreach (var result in equation.Results)
+                builder.definitions[result] = equation;
+        }
+
+        return builder;
+    }
+
     /// <summary>The program after the rules. Equations that became unused are still there.</summary>
     public static Program Rewrite(Program program, IEnumerable<RewriteRule> rules) => Rewrite(program, rules, out _);
 
@@ -63,7 +81,7 @@ public sealed class RewritingBuilder : ProgramBuilder
     protected override EquatableArray<int> Append(
         Primitive primitive, Parameters parameters, EquatableArray<Atom> operands, EquatableArray<TensorType> resultTypes)
     {
-        var key = new Key(primitive, parameters, IsCommutative(primitive) ? Sorted(operands) : operands, resultTypes);
+        var key = Key.Of(primitive, parameters, operands, resultTypes);
         if (known.TryGetValue(key, out var results))
             return results;
         results = Rewrite(primitive, parameters, operands, resultTypes) ?? Define(primitive, parameters, operands, resultTypes);
@@ -107,11 +125,13 @@ public sealed class RewritingBuilder : ProgramBuilder
         return uses;
     }
 
-    private static bool IsCommutative(Primitive primitive) => primitive is Primitive.Add or Primitive.Multiply
-        or Primitive.Minimum or Primitive.Maximum or Primitive.Equal or Primitive.NotEqual or Primitive.And or Primitive.Or or Primitive.Xor;
+    /// <summary>What makes two equations equal.</summary>
+    private sealed record Key(Primitive Primitive, Parameters Parameters, EquatableArray<Atom> Operands, EquatableArray<TensorType> Types)
+    {
+        public static Key Of(Primitive primitive, Parameters parameters, EquatableArray<Atom> operands, EquatableArray<TensorType> types) =>
+            new(primitive, parameters, IsCommutative(primitive) ? operands.OrderBy(o => o.Kind).ThenBy(o => o.Payload).ToEquatableArray() : operands, types);
 
-    private static EquatableArray<Atom> Sorted(EquatableArray<Atom> operands) =>
-        operands.OrderBy(o => o.Kind).ThenBy(o => o.Payload).ToEquatableArray();
-
-    private sealed record Key(Primitive Primitive, Parameters Parameters, EquatableArray<Atom> Operands, EquatableArray<TensorType> Types);
+        private static bool IsCommutative(Primitive primitive) => primitive is Primitive.Add or Primitive.Multiply
+            or Primitive.Minimum or Primitive.Maximum or Primitive.Equal or Primitive.NotEqual or Primitive.And or Primitive.Or or Primitive.Xor;
+    }
 }

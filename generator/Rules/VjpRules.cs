@@ -163,8 +163,8 @@ public static class VjpRules
         [Primitive.ArgMax] = Stops,
         // x: g exp(x - y)
         [Primitive.LogSumExp] = c => c.GiveSpread(0, v => Spread(c, v), g => g * (c.X - c.Term(Spread(c, c.Y.Variable))).Of(Primitive.Exp)),
-        // x: y (g - sum(g y))
-        [Primitive.Softmax] = c => c.GiveSettledTerm(0, g => c.Y * (g - SumAlong(c, g * c.Y))),
+        // x: g y - y sum(g y)
+        [Primitive.Softmax] = c => c.GiveSettledTerm(0, g => (g * c.Y) - (c.Y * SumAlong(c, g * c.Y))),
         // x: g - exp(y) sum(g)
         [Primitive.LogSoftmax] = c => c.GiveSettledTerm(0, g => g - (c.Y.Of(Primitive.Exp) * SumAlong(c, g))),
 
@@ -186,8 +186,8 @@ public static class VjpRules
             var scan = (Parameters.Scan)c.Equation.Parameters;
             c.GiveSettledTerm(0, g => g.Of(Primitive.CumSum, scan with { Reverse = !scan.Reverse }));
         },
-        // x: exp(x) times the sum of g exp(-y) from the other end, positive and negative parts in log space
-        [Primitive.LogCumSumExp] = c => c.GiveSettledTerm(0, g => LogSpacePart(c, g) - LogSpacePart(c, -g)),
+        // x: the sum of g exp(x - y) from the other end, in log space
+        [Primitive.LogCumSumExp] = c => c.GiveSettledTerm(0, g => LogSpace(c, g)),
         // x: g put back in place; the permutation is a constant
         [Primitive.Sort] = c =>
         {
@@ -257,10 +257,32 @@ public static class VjpRules
         return x.Of(Primitive.Sum, new Parameters.Reduce(positions)).SpreadOver(x.Type, positions);
     }
 
-    private static Term LogSpacePart(VjpContext c, Term g)
+    /// <summary>
+    /// What is equal along the scan stands before the sum; only where that leaves a factor of unknown sign there are two sums, of its
+    /// positive and of its negative part. Elements without a cotangent are left out, so that y may be infinite there.
+    /// </summary>
+    private static Term LogSpace(VjpContext c, Term g)
     {
         var scan = (Parameters.Scan)c.Equation.Parameters;
-        var logarithm = g.Of(Primitive.Greater, g.Number(0)).Select(g.Of(Primitive.Log), g.Number(double.NegativeInfinity));
-        return ((logarithm - c.Y).Of(Primitive.LogCumSumExp, scan with { Reverse = !scan.Reverse }) + c.X).Of(Primitive.Exp);
+        Term Sum(Term logarithms) => (logarithms.Of(Primitive.LogCumSumExp, scan with { Reverse = !scan.Reverse }) + c.X).Of(Primitive.Exp);
+        Term Part(Term h) => Sum(h.Of(Primitive.Greater, g.Number(0)).Select(h.Of(Primitive.Log) - c.Y, g.Number(double.NegativeInfinity)));
+        bool IsEqual(Term s) => s.Scalar() is not null || (s.Is(Primitive.Rearrange, out _) && Spreading.Of(s).IsSpread(scan.Position));
+
+        if (g.Is(Primitive.Negate, out var negated))
+            return -LogSpace(c, negated);
+        if (IsEqual(g))
+            return Sum(-c.Y) * g;
+        if (g.Is(Primitive.Multiply, out var x, out var factor) && IsEqual(factor))
+            return LogSpace(c, x) * factor;
+        if (g.Is(Primitive.Where, out var condition))
+        {
+            var (first, second) = (g with { Atom = g.Definition()!.Operands[1] }, g with { Atom = g.Definition()!.Operands[2] });
+            if (second.IsNumber(0) && IsEqual(first))
+                return Sum(condition.Select(-c.Y, g.Number(double.NegativeInfinity))) * first;
+            if (first.IsNumber(0) && IsEqual(second))
+                return Sum(condition.Select(g.Number(double.NegativeInfinity), -c.Y)) * second;
+        }
+
+        return Part(g) - Part(-g);
     }
 }

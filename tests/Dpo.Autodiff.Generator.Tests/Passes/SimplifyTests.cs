@@ -52,8 +52,8 @@ public class SimplifyTests
               %20: real[pair] = multiply %17 %19
               %21: real[pair] = negate %20
               result r0 = %13 differentiable
-              result r1 = %14 differentiable
-              result r2 = %15 differentiable
+              result r1 = %14
+              result r2 = %15
               gradient chosen = %21
               gradient rejected = %20
 

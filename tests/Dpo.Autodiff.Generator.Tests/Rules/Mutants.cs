@@ -5,10 +5,9 @@ namespace Dpo.Autodiff.Generator.Tests.Rules;
 /// <summary>Programs made wrong in one equation: a sign flipped, a factor or a term dropped, arms swapped.</summary>
 internal static class Mutants
 {
-    /// <summary>The mutants of the equations from <paramref name="first"/> on whose results outputs read.</summary>
-    public static IEnumerable<(Program Program, string What)> Of(Program program, int first)
+    public static IEnumerable<(Program Program, string What)> Of(Program program)
     {
-        for (var i = first; i < program.Equations.Count; i++)
+        for (var i = 0; i < program.Equations.Count; i++)
             foreach (var mutant in Of(program, program.Equations[i]))
                 yield return (program with { Equations = program.Equations.Select((e, k) => k == i ? mutant : e).ToEquatableArray() },
                     $"{ProgramPrinter.Print(program, program.Equations[i])} -> {ProgramPrinter.Print(program, mutant)}");

@@ -148,6 +148,15 @@ public static class PrimitiveSamples
         foreach (var primitive in new[] { Primitive.CumSum, Primitive.LogCumSumExp })
             foreach (var reverse in new[] { false, true })
                 yield return Make($"{primitive}{(reverse ? " reversed" : "")}", primitive, s => s.Input("x", Pair, Token).Of(primitive, new Parameters.Scan(1, reverse)));
+        // A cotangent that is equal along the scan, where a mask lets it through, and times a weight.
+        Term Scanned(Sample s) => s.Input("x", Pair, Token).Of(Primitive.LogCumSumExp, new Parameters.Scan(1, false));
+        yield return Make("LogCumSumExp, summed", Primitive.LogCumSumExp, s => Scanned(s).Of(Primitive.Sum, new Parameters.Reduce([0, 1])));
+        yield return Make("LogCumSumExp, summed by row", Primitive.LogCumSumExp, s => (-Scanned(s)).Of(Primitive.Sum, new Parameters.Reduce([1])));
+        yield return Make("LogCumSumExp, masked", Primitive.LogCumSumExp, s => Scanned(s) is var y
+            ? s.Mask("c", Pair, Token).Select(y, y.Number(0)).Of(Primitive.Sum, new Parameters.Reduce([0, 1])) : y);
+        yield return Make("LogCumSumExp, masked out", Primitive.LogCumSumExp, s => Scanned(s) is var y
+            ? s.Mask("c", Pair, Token).Select(y.Number(0), y).Of(Primitive.Sum, new Parameters.Reduce([1])) : y);
+        yield return Make("LogCumSumExp, weighted", Primitive.LogCumSumExp, s => (Scanned(s) * s.Constant("w", Pair, Token)).Of(Primitive.Sum, new Parameters.Reduce([0, 1])));
         foreach (var descending in new[] { false, true })
             yield return Make(
                 $"Sort {(descending ? "descending" : "ascending")}", Primitive.Sort, s => new(s.Builder, Atom.Variable(s.Builder.Sort(s.Input("x", Pair, Token).Variable, 0, descending).Values)), Apart);

@@ -40,8 +40,8 @@ public class VjpTests
     public void AWrongRowIsNoticed(string name)
     {
         var sample = PrimitiveSamples.Named(name);
-        var backward = Differentiate.Backward(sample.Program);
-        var unnoticed = Mutants.Of(backward, sample.Program.Equations.Count)
+        var backward = DeadCode.Run(Differentiate.Backward(sample.Program));
+        var unnoticed = Mutants.Of(backward)
             .Where(m => Enumerable.Range(0, 3).All(seed => Derivatives.Error(sample.Program, m.Program, seed, sample.Draw) <= Tolerance))
             .Select(m => m.What);
 
