@@ -37,6 +37,14 @@ public static partial class ProgramEvaluator
         return program.Outputs.Select(o => values[o.Variable].Elements).ToArray();
     }
 
+    /// <summary>One element of a pointwise primitive.</summary>
+    internal static double Scalar(Primitive primitive, Parameters parameters, ElementKind kind, IReadOnlyList<double> operands)
+    {
+        var equation = new Equation(primitive, EquatableArray<Atom>.Empty, parameters, EquatableArray<int>.Empty);
+        var arrays = operands.Select(o => new ArrayValue([], [o])).ToArray();
+        return Evaluate(new Step(equation, arrays, kind, [], extent => extent.Constant))[0][0];
+    }
+
     /// <summary>The value of an affine form.</summary>
     public static long Size(Extent extent, IReadOnlyDictionary<string, long> extents) =>
         extent.Constant + extent.Terms.Sum(t => t.Coefficient * extents[t.Name]);
