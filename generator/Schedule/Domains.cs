@@ -5,11 +5,9 @@ namespace Dpo.Autodiff.Generator.Schedule;
 /// <summary>The domains of statements: what they run over, and what their axes are to the result.</summary>
 internal static class Domains
 {
+    /// <summary>The statement of an equation that cannot be evaluated at one place.</summary>
     public static Statement Of(Materialisation program, int id, Equation equation)
     {
-        var result = program.TypeOf(equation.Result);
-        if (!program.NeedsStatement(equation))
-            return Whole(new Statement(id, StatementKind.Store, equation, equation.Result), result);
         var operand = program.TypeOf(equation.Operands[0].Id);
         switch (equation.Primitive)
         {
@@ -29,6 +27,10 @@ internal static class Domains
                 return Fill(new Statement(id, StatementKind.Reduce, equation, equation.Result), operand, p => kept.IndexOf(p) is >= 0 and var k ? (AxisRole.Kept, k) : (AxisRole.Reduced, -1));
         }
     }
+
+    /// <summary>A statement that stores a pointwise variable.</summary>
+    public static Statement Store(Materialisation program, int id, Equation equation, int variable) =>
+        Whole(new Statement(id, StatementKind.Store, equation, variable), program.TypeOf(variable));
 
     /// <summary>A statement that stores a variable in one more output.</summary>
     public static Statement Copy(Materialisation program, int id, int variable, int output)

@@ -133,6 +133,7 @@ internal sealed class LoopWriter : BodyWriter
     {
         if (item is LoopItem.Leaf leaf)
         {
+            Initialise(leaf.Statement, path.Count);
             Write(leaf.Statement);
             return;
         }

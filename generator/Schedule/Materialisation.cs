@@ -110,8 +110,11 @@ internal sealed class Materialisation
             var equation = program.Equations[i];
             if (equation.Results.Any(r => isReached[r]))
             {
-                if (equation.Results.Any(r => isStored[r]))
+                if (NeedsStatement(equation))
                     Add(Domains.Of(this, Statements.Count, equation));
+                else
+                    foreach (var result in equation.Results.Where(r => isStored[r]))
+                        Add(Domains.Store(this, Statements.Count, equation, result));
                 AddCopies(i);
             }
         }
@@ -133,12 +136,16 @@ internal sealed class Materialisation
             var definition = definitions[variable];
             if (definition is null ? equation >= 0 : equation < 0 || program.Equations[equation] != definition)
                 continue;
-            if (Makers.TryGetValue(variable, out var maker) && maker.Outputs[Slot(maker, variable)] < 0 && MayHold(output))
+            if (Makers.TryGetValue(variable, out var maker) && maker.Outputs[Slot(maker, variable)] < 0 && MayHold(output) && !IsTotal(maker))
                 maker.Outputs[Slot(maker, variable)] = output;
             else
                 Statements.Add(Domains.Copy(this, Statements.Count, variable, output));
         }
     }
+
+    /// <summary>Whether it is a reduction to one element that has positions yet (of extent 1): accumulators have none.</summary>
+    private bool IsTotal(Statement maker) =>
+        maker.Kind == StatementKind.Reduce && program.Types[maker.Variable].Rank > 0 && maker.Axes.All(a => a.Role == AxisRole.Reduced);
 
     public static int Slot(Statement maker, int variable) => maker.Equation!.Results.AsImmutableArray().IndexOf(variable);
 

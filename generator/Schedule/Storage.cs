@@ -79,8 +79,8 @@ internal sealed class StorageMap
         var all = Enumerable.Range(0, type.Rank).ToEquatableArray();
         if (isReduction && kept == 0)
         {
-            var total = output >= 0 ? OutputBuffer(output) : Add(name, type.Kind, type.Extents, BufferScope.Global, BufferRole.Workspace);
-            return new Storage(total, total, all);
+            var total = output >= 0 ? OutputBuffer(output) : Add(name, type.Kind, [], BufferScope.Global, BufferRole.Workspace);
+            return new Storage(total, total, []);
         }
 
         var accumulator = isReduction ? Add(name, type.Kind, [], BufferScope.Register, BufferRole.Workspace) : -1;
@@ -91,7 +91,7 @@ internal sealed class StorageMap
         }
 
         var shared = SharedDepth(statement, variable, kept);
-        if (shared == kept && statement.Kind is StatementKind.Store or StatementKind.Reduce && shared == kept)
+        if (shared == kept && statement.Kind is (StatementKind.Store or StatementKind.Reduce))
             return new Storage(accumulator, -1, []);
 
         // A row is one iteration's; the lanes of a vector are many.
