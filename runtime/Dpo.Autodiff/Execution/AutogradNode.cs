@@ -90,7 +90,8 @@ internal sealed unsafe class AutogradNode : ISavedInputs
         var count = 0;
         if (edges.Length < gradients.Length)
             edges = new int[gradients.Length];
-        Span<nint> inputs = stackalloc nint[gradients.Length];
+        var few = default(FewHandles);
+        var inputs = gradients.Length <= FewHandles.Length ? few[..gradients.Length] : new nint[gradients.Length];
         for (var k = 0; k < gradients.Length; k++)
         {
             edges[k] = -1;
@@ -135,7 +136,8 @@ internal sealed unsafe class AutogradNode : ISavedInputs
         var returned = ReturnedGradients.Current;
         var edgeCount = 0;
         var gradients = call!.Variant.Gradients.Length;
-        Span<nint> made = stackalloc nint[gradients];
+        var few = default(FewHandles);
+        var made = gradients <= FewHandles.Length ? few[..gradients] : new nint[gradients];
         try
         {
             for (var k = 0; k < gradients; k++)

@@ -62,6 +62,9 @@ internal static class BindingProblem
         parameter?.Name ?? "",
         $"{parameter?.Name ?? "an index"} has {Number(fault.Index)}, which is out of range of an axis of size {Number(fault.Extent)}.");
 
+    internal static ObjectiveArgumentException TooSmall(ObjectiveSpec spec, int axis, long size) =>
+        new(spec.Name, spec.Parameters[0].Name, $"the tensors are too small: axis {Number(axis)} of a result would have size {Number(size)}.");
+
     private static string FirstWith(ObjectiveSpec spec, int name, int index, int axis, ReadOnlySpan<Tensor?> tensors)
     {
         for (var i = 0; i <= index; i++)

@@ -9,6 +9,9 @@ namespace Dpo.Autodiff.Execution;
 /// <summary>Gradients that the forward computed, times the upstream gradient of a scalar.</summary>
 internal static unsafe class GradientScale
 {
+    // More are worth libtorch's threads.
+    private const long FewElements = 1 << 15;
+
     /// <summary>The number of elements.</summary>
     internal static long Elements(nint handle)
     {
@@ -18,43 +21,27 @@ internal static unsafe class GradientScale
         return elements;
     }
 
-    /// <summary>The product, in new memory.</summary>
-    internal static nint Scaled(nint gradient, nint upstream)
+    /// <summary>Writes the product over the gradient, which nobody else has.</summary>
+    internal static void Apply(nint gradient, nint upstream)
     {
-        if (!TryRead(upstream, out var factor) || TensorHandle.Device(gradient).Type != (int)DeviceType.CPU)
-            return Multiplied(gradient, upstream);
-        var rank = TensorHandle.Dimensions(gradient);
-        Span<long> sizes = stackalloc long[rank];
-        for (var axis = 0; axis < rank; axis++)
-            sizes[axis] = TensorHandle.Size(gradient, axis);
-        var dtype = TensorHandle.DType(gradient);
-        var product = TensorHandle.Empty(dtype, sizes);
-        var elements = checked((int)Elements(gradient));
-        if (dtype == ScalarType.Float64)
-            Multiply<double>(TensorHandle.Data(gradient), factor, TensorHandle.Data(product), elements);
+        var isRead = TryRead(upstream, out var factor);
+        if (isRead && factor == 1)
+            return;
+        var elements = Elements(gradient);
+        if (!isRead || elements > FewElements || TensorHandle.Device(gradient).Type != (int)DeviceType.CPU)
+            Multiply(gradient, upstream);
+        else if (TensorHandle.DType(gradient) == ScalarType.Float64)
+            Multiply(new Span<double>((void*)TensorHandle.Data(gradient), (int)elements), factor);
         else
-            Multiply<float>(TensorHandle.Data(gradient), (float)factor, TensorHandle.Data(product), elements);
-        return product;
+            Multiply(new Span<float>((void*)TensorHandle.Data(gradient), (int)elements), (float)factor);
     }
 
-    /// <summary>The product, over the gradient, whose handle is returned.</summary>
-    internal static nint ScaleInPlace(nint gradient, nint upstream)
-    {
-        if (TryRead(upstream, out var factor) && factor == 1)
-            return gradient;
-        using var scope = NewDisposeScope();
-        using var mode = no_grad();
-        var tensor = Tensor.UnsafeCreateTensor(gradient);
-        tensor.mul_(Tensor.UnsafeCreateTensor(TensorHandle.Alias(upstream)).to(tensor.dtype));
-        return TensorHandle.Release(tensor);
-    }
-
-    private static nint Multiplied(nint gradient, nint upstream)
+    private static void Multiply(nint gradient, nint upstream)
     {
         using var scope = NewDisposeScope();
         using var mode = no_grad();
         var tensor = Tensor.UnsafeCreateTensor(TensorHandle.Alias(gradient));
-        return TensorHandle.Release(tensor.mul(Tensor.UnsafeCreateTensor(TensorHandle.Alias(upstream)).to(tensor.dtype)));
+        tensor.mul_(Tensor.UnsafeCreateTensor(TensorHandle.Alias(upstream)).to(tensor.dtype));
     }
 
     private static bool TryRead(nint upstream, out double factor)
@@ -84,16 +71,13 @@ internal static unsafe class GradientScale
         }
     }
 
-    private static void Multiply<T>(nint from, T factor, nint into, int elements)
+    private static void Multiply<T>(Span<T> gradient, T factor)
         where T : unmanaged, INumber<T>
     {
-        var source = new ReadOnlySpan<T>((void*)from, elements);
-        var target = new Span<T>((void*)into, elements);
-        var vectors = MemoryMarshal.Cast<T, Vector<T>>(source);
-        var products = MemoryMarshal.Cast<T, Vector<T>>(target);
-        for (var i = 0; i < vectors.Length; i++)
-            products[i] = vectors[i] * factor;
-        for (var i = vectors.Length * Vector<T>.Count; i < elements; i++)
-            target[i] = source[i] * factor;
+        var vectors = MemoryMarshal.Cast<T, Vector<T>>(gradient);
+        foreach (ref var vector in vectors)
+            vector *= factor;
+        foreach (ref var element in gradient[(vectors.Length * Vector<T>.Count)..])
+            element *= factor;
     }
 }

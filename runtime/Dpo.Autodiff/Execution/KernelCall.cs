@@ -29,6 +29,9 @@ internal readonly ref struct KernelCall
     /// <summary>The handle of each parameter's tensor, 0 where it is absent or not read.</summary>
     internal required ReadOnlySpan<nint> Parameters { get; init; }
 
+    /// <summary>The dtype of each parameter's tensor, -1 where it is absent. Only a forward has them.</summary>
+    internal ReadOnlySpan<sbyte> DTypes { get; init; }
+
     /// <summary>The handle of each result's upstream gradient, 0 where there is none; a scalar's is then <see cref="AbsentUpstream"/>.</summary>
     internal ReadOnlySpan<nint> Upstreams { get; init; }
 
@@ -61,18 +64,15 @@ internal readonly ref struct KernelCall
     internal bool Wants(int output) =>
         output < Variant.Results.Length || (Needs & (1UL << (output - Variant.Results.Length))) != 0;
 
-    /// <summary>The extents of a result, into a span that is long enough.</summary>
-    internal ReadOnlySpan<long> ResultSizes(int result, Span<long> sizes)
+    /// <summary>The sizes of a result's or gradient's axes.</summary>
+    internal void Sizes(Size[] axes, Span<long> sizes)
     {
-        var extents = Variant.Results[result].Extents;
-        for (var axis = 0; axis < extents.Length; axis++)
+        for (var axis = 0; axis < axes.Length; axis++)
         {
-            sizes[axis] = extents[axis].Of(Extents);
+            sizes[axis] = axes[axis].Of(Extents);
             if (sizes[axis] < 0)
-                throw new ObjectiveArgumentException(Spec.Name, Spec.Parameters[0].Name, $"the tensors are too small: {Variant.Results[result].Name} would have size {sizes[axis]} at axis {axis}.");
+                throw BindingProblem.TooSmall(Spec, axis, sizes[axis]);
         }
-
-        return sizes[..extents.Length];
     }
 
     /// <summary>Runs it. The outputs are new tensors of the compute type, of Int64 or Bool; where it throws there are none.</summary>
@@ -120,10 +120,7 @@ internal readonly ref struct KernelCall
     /// <summary>The dtype that a result is promoted to.</summary>
     internal ScalarType ResultType(int result)
     {
-        Span<sbyte> dtypes = stackalloc sbyte[Parameters.Length];
-        for (var i = 0; i < dtypes.Length; i++)
-            dtypes[i] = Parameters[i] == 0 ? (sbyte)-1 : (sbyte)TensorHandle.DType(Parameters[i]);
         var spec = Variant.Results[result];
-        return DTypePromotion.Of(spec.DType, dtypes, DType(spec.Kind));
+        return DTypePromotion.Of(spec.DType, DTypes, DType(spec.Kind));
     }
 }

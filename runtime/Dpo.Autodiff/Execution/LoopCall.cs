@@ -7,16 +7,15 @@ namespace Dpo.Autodiff.Execution;
 /// <summary>Runs a loop kernel on the memory of its arguments: plain memory as it is, other tensors as copies of the kernel's element type.</summary>
 internal static unsafe class LoopCall
 {
-    private const int MostDimensions = 64;
-    private const int FewBuffers = 64;
 
     /// <summary>Runs the kernel. The outputs are new tensors of the compute type, of Int64 or Bool; where it throws there are none.</summary>
     internal static void Run(LoopKernel kernel, in KernelCall call, Span<nint> outputs)
     {
-        var buffers = kernel.Buffers <= FewBuffers ? stackalloc nint[FewBuffers] : new nint[kernel.Buffers];
-        buffers = buffers[..kernel.Buffers];
+        var few = default(FewHandles);
+        var buffers = kernel.Buffers <= FewHandles.Length ? few[..kernel.Buffers] : new nint[kernel.Buffers];
         var arguments = kernel.Arguments;
-        var copies = arguments.Length <= FewBuffers ? stackalloc nint[FewBuffers] : new nint[arguments.Length];
+        var fewCopies = default(FewHandles);
+        Span<nint> copies = arguments.Length <= FewHandles.Length ? fewCopies : new nint[arguments.Length];
         var copied = 0;
         try
         {
@@ -81,22 +80,12 @@ internal static unsafe class LoopCall
         var output = call.Output(slot);
         if (!call.Wants(output))
             return 0;
-        Span<long> sizes = stackalloc long[MostDimensions];
-        scoped ReadOnlySpan<long> shape;
-        if (slot.Role == SlotRole.Result)
-        {
-            shape = call.ResultSizes(slot.Index, sizes);
-        }
-        else
-        {
-            var axes = call.Spec.Parameters[slot.Index].Axes;
-            for (var axis = 0; axis < axes.Length; axis++)
-                sizes[axis] = axes[axis].Of(call.Extents);
-            shape = sizes[..axes.Length];
-        }
-
-        outputs[output] = TensorHandle.Empty(call.DType(slot.Kind), shape);
-        return TensorHandle.Data(outputs[output]);
+        var axes = slot.Role == SlotRole.Result ? call.Variant.Results[slot.Index].Extents : call.Spec.Parameters[slot.Index].Axes;
+        var few = default(FewSizes);
+        var sizes = axes.Length <= FewSizes.Length ? few[..axes.Length] : new long[axes.Length];
+        call.Sizes(axes, sizes);
+        outputs[output] = TensorHandle.Empty(call.DType(slot.Kind), sizes, out var data);
+        return data;
     }
 
     private static ObjectiveArgumentException Fault(LoopKernel kernel, ObjectiveSpec spec, KernelFault fault)

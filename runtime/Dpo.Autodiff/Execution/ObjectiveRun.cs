@@ -8,8 +8,6 @@ namespace Dpo.Autodiff.Execution;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public static class ObjectiveRun
 {
-    private const int FewTensors = 32;
-    private const int MostDimensions = 64;
     private const long FewElements = 1 << 16;
 
     /// <summary>The results, as part of the autograd graph where gradients are recorded and some differentiable parameter requires them.</summary>
@@ -26,8 +24,12 @@ public static class ObjectiveRun
         ReadOnlySpan<long> extents,
         ReadOnlySpan<double> scalars)
     {
-        Span<nint> handles = tensors.Length <= FewTensors ? stackalloc nint[tensors.Length] : new nint[tensors.Length];
-        var isDouble = Handles(spec, tensors, handles);
+        var fewHandles = default(FewHandles);
+        var fewDTypes = default(FewDTypes);
+        var isFew = tensors.Length <= FewHandles.Length;
+        var handles = isFew ? fewHandles[..tensors.Length] : new nint[tensors.Length];
+        var dtypes = isFew ? fewDTypes[..tensors.Length] : new sbyte[tensors.Length];
+        var isDouble = Read(spec, tensors, handles, dtypes);
         var needs = Required(variant, handles);
         var differentiable = needs == 0 ? [] : variant.DifferentiableResults;
         var isPrecomputed = Precomputes(variant, differentiable, needs, handles);
@@ -37,6 +39,7 @@ public static class ObjectiveRun
             Variant = variant,
             Role = isPrecomputed ? KernelRole.ValueAndGradient : KernelRole.Value,
             Parameters = handles,
+            DTypes = dtypes,
             AbsentUpstream = 1,
             Extents = extents,
             Scalars = scalars,
@@ -44,7 +47,8 @@ public static class ObjectiveRun
             IsDouble = isDouble,
         };
         var count = variant.Results.Length + variant.Gradients.Length;
-        Span<nint> outputs = count <= FewTensors ? stackalloc nint[count] : new nint[count];
+        var fewOutputs = default(FewHandles);
+        var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
         call.Run(isRecorded: false, outputs);
         try
         {
@@ -83,26 +87,33 @@ public static class ObjectiveRun
         ReadOnlySpan<double> scalars,
         Tensor? upstream)
     {
-        Span<nint> handles = tensors.Length <= FewTensors ? stackalloc nint[tensors.Length] : new nint[tensors.Length];
-        var isDouble = Handles(spec, tensors, handles);
+        var fewHandles = default(FewHandles);
+        var fewDTypes = default(FewDTypes);
+        var isFew = tensors.Length <= FewHandles.Length;
+        var handles = isFew ? fewHandles[..tensors.Length] : new nint[tensors.Length];
+        var dtypes = isFew ? fewDTypes[..tensors.Length] : new sbyte[tensors.Length];
+        var isDouble = Read(spec, tensors, handles, dtypes);
         var results = variant.Results.Length;
-        Span<nint> upstreams = results <= FewTensors ? stackalloc nint[results] : new nint[results];
+        var fewUpstreams = default(FewHandles);
+        var upstreams = results <= FewHandles.Length ? fewUpstreams[..results] : new nint[results];
         var call = new KernelCall
         {
             Spec = spec,
             Variant = variant,
             Role = KernelRole.ValueAndGradient,
             Parameters = handles,
+            DTypes = dtypes,
             Upstreams = upstreams,
             AbsentUpstream = 1,
             Extents = extents,
             Scalars = scalars,
-            Needs = Differentiable(variant, handles),
+            Needs = Differentiable(variant, dtypes),
             IsDouble = isDouble,
         };
         upstreams[0] = Upstream(call, upstream, handles);
         var count = results + variant.Gradients.Length;
-        Span<nint> outputs = count <= FewTensors ? stackalloc nint[count] : new nint[count];
+        var fewOutputs = default(FewHandles);
+        var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
         call.Run(isRecorded: false, outputs);
         var made = new Tensor?[count];
         for (var i = 0; i < results; i++)
@@ -110,7 +121,7 @@ public static class ObjectiveRun
         for (var k = 0; k < variant.Gradients.Length; k++)
         {
             if (outputs[results + k] != 0)
-                made[results + k] = Tensor.UnsafeCreateTensor(TensorHandle.Cast(outputs[results + k], TensorHandle.DType(handles[variant.Gradients[k]])));
+                made[results + k] = Tensor.UnsafeCreateTensor(TensorHandle.Cast(outputs[results + k], (ScalarType)dtypes[variant.Gradients[k]]));
         }
 
         KeepAlive(tensors);
@@ -118,16 +129,18 @@ public static class ObjectiveRun
         return made;
     }
 
-    // The handle of each tensor. Returns whether the compute type is double: where some value is.
-    private static bool Handles(ObjectiveSpec spec, ReadOnlySpan<Tensor?> tensors, Span<nint> handles)
+    // The handle and dtype of each tensor. Returns whether the compute type is double: where some value is.
+    private static bool Read(ObjectiveSpec spec, ReadOnlySpan<Tensor?> tensors, Span<nint> handles, Span<sbyte> dtypes)
     {
         var isDouble = false;
         for (var i = 0; i < tensors.Length; i++)
         {
+            dtypes[i] = -1;
             if (tensors[i] is not { } tensor)
                 continue;
-            handles[i] = tensor.Handle;
-            isDouble |= (spec.Parameters[i].Uses & ParameterUses.Value) != 0 && TensorHandle.DType(handles[i]) == ScalarType.Float64;
+            var dtype = TensorHandle.DType(handles[i] = tensor.Handle);
+            dtypes[i] = (sbyte)dtype;
+            isDouble |= dtype == ScalarType.Float64 && (spec.Parameters[i].Uses & ParameterUses.Value) != 0;
         }
 
         return isDouble;
@@ -173,7 +186,8 @@ public static class ObjectiveRun
         var results = recorded.Results;
         recorded.Keep(outputs[recorded.Variant.Results.Length..]);
         outputs[recorded.Variant.Results.Length..].Clear();
-        Span<nint> connected = stackalloc nint[results.Length];
+        var few = default(FewHandles);
+        var connected = results.Length <= FewHandles.Length ? few[..results.Length] : new nint[results.Length];
         for (var i = 0; i < results.Length; i++)
             connected[i] = outputs[results[i]];
         try
@@ -190,13 +204,12 @@ public static class ObjectiveRun
         }
     }
 
-    private static ulong Differentiable(ObjectiveVariant variant, ReadOnlySpan<nint> handles)
+    private static ulong Differentiable(ObjectiveVariant variant, ReadOnlySpan<sbyte> dtypes)
     {
         var needs = 0UL;
         for (var k = 0; k < variant.Gradients.Length; k++)
         {
-            var handle = handles[variant.Gradients[k]];
-            if (handle != 0 && DTypePromotion.IsFloating(TensorHandle.DType(handle)))
+            if (DTypePromotion.IsFloating((ScalarType)dtypes[variant.Gradients[k]]))
                 needs |= 1UL << k;
         }
 
@@ -213,10 +226,10 @@ public static class ObjectiveRun
 
         if (upstream.IsInvalid)
             throw new ObjectiveArgumentException(call.Spec.Name, "upstream", "upstream has been disposed.");
-        Span<long> sizes = stackalloc long[MostDimensions];
-        scoped var expected = call.ResultSizes(0, sizes);
-        if (!expected.SequenceEqual(upstream.shape))
-            throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"upstream has shape [{string.Join(", ", upstream.shape)}], but {result.Name} has [{string.Join(", ", expected.ToArray())}].");
+        var expected = new long[result.Extents.Length];
+        call.Sizes(result.Extents, expected);
+        if (!upstream.shape.SequenceEqual(expected))
+            throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"upstream has shape [{string.Join(", ", upstream.shape)}], but {result.Name} has [{string.Join(", ", expected)}].");
         if (!DTypePromotion.IsFloating(upstream.dtype))
             throw new ObjectiveArgumentException(call.Spec.Name, "upstream", $"upstream is {upstream.dtype}, but must be a floating-point number.");
         foreach (var handle in handles)

@@ -10,15 +10,12 @@ namespace Dpo.Autodiff.Execution;
 /// <remarks>It never reaches a result of the call: native and managed references would keep each other alive.</remarks>
 internal sealed class RecordedCall
 {
-    // Gradients up to this size are scaled into new memory and kept for the next backward; larger ones are handed over and, if asked for again, computed again.
-    private const long KeptElements = 1 << 16;
-
-    private readonly Lock gate = new();
     private readonly long[] extents;
     private readonly double[] scalars;
     private readonly bool isDouble;
     private readonly int parameters;
     private readonly nint[] precomputed;
+    private bool isPrecomputed;
     private bool isDisposed;
 
     internal RecordedCall(in KernelCall call, ulong needs, int[] results)
@@ -54,7 +51,11 @@ internal sealed class RecordedCall
     internal ScalarType[] DTypes { get; }
 
     /// <summary>Takes the gradients that the forward computed, in the compute type, for an upstream gradient of 1.</summary>
-    internal void Keep(ReadOnlySpan<nint> gradients) => gradients.CopyTo(precomputed);
+    internal void Keep(ReadOnlySpan<nint> gradients)
+    {
+        gradients.CopyTo(precomputed);
+        isPrecomputed = gradients.IndexOfAnyExcept(0) >= 0;
+    }
 
     /// <summary>The gradients.</summary>
     /// <param name="upstreams">The upstream gradient of each of <see cref="Results"/>, 0 where there is none.</param>
@@ -65,52 +66,41 @@ internal sealed class RecordedCall
     {
         if (upstreams.IndexOfAnyExcept(0) < 0)
             return;
-        lock (gate)
+        lock (precomputed)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            if (isRecorded || !TryScale(upstreams[0], gradients))
+            if (isPrecomputed && !isRecorded)
+                HandOver(upstreams[0], gradients);
+            else
                 Compute(upstreams, isRecorded, saved, gradients);
         }
     }
 
     internal void Dispose()
     {
-        lock (gate)
+        lock (precomputed)
         {
             isDisposed = true;
-            Release();
+            foreach (ref var handle in precomputed.AsSpan())
+            {
+                TensorHandle.Dispose(handle);
+                handle = 0;
+            }
         }
     }
 
-    private void Release()
+    // The gradients of the forward, once: what becomes of them afterwards is not ours to know, so another backward computes them again.
+    private void HandOver(nint upstream, Span<nint> gradients)
     {
-        foreach (ref var handle in precomputed.AsSpan())
-        {
-            TensorHandle.Dispose(handle);
-            handle = 0;
-        }
-    }
-
-    // From the gradients of the forward, if it left any.
-    private bool TryScale(nint upstream, Span<nint> gradients)
-    {
-        var elements = 0L;
-        foreach (var handle in precomputed)
-            elements += handle == 0 ? 0 : GradientScale.Elements(handle);
-        if (precomputed.AsSpan().IndexOfAnyExcept(0) < 0)
-            return false;
-        var isKept = elements <= KeptElements;
-        for (var k = 0; k < precomputed.Length; k++)
+        isPrecomputed = false;
+        for (var k = 0; k < gradients.Length; k++)
         {
             if (precomputed[k] == 0)
                 continue;
-            gradients[k] = isKept ? GradientScale.Scaled(precomputed[k], upstream) : GradientScale.ScaleInPlace(precomputed[k], upstream);
-            if (!isKept)
-                precomputed[k] = 0;
-            gradients[k] = TensorHandle.Cast(gradients[k], DTypes[k]);
+            GradientScale.Apply(precomputed[k], upstream);
+            gradients[k] = TensorHandle.Cast(precomputed[k], DTypes[k]);
+            precomputed[k] = 0;
         }
-
-        return true;
     }
 
     private void Compute(ReadOnlySpan<nint> upstreams, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
@@ -163,7 +153,7 @@ internal sealed class RecordedCall
     {
         using var scope = NewDisposeScope();
         var sizes = new long[call.Variant.Results[result].Extents.Length];
-        call.ResultSizes(result, sizes);
+        call.Sizes(call.Variant.Results[result].Extents, sizes);
         var like = 0;
         while (call.Parameters[like] == 0)
             like++;

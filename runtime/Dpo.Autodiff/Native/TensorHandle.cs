@@ -10,6 +10,8 @@ namespace Dpo.Autodiff.Native;
 /// </summary>
 internal static unsafe class TensorHandle
 {
+    private const long SmallBytes = 16 << 10;
+
     /// <summary>Whether the exports are used. Tests turn it off to take the public route.</summary>
     internal static bool UsesExports { get; set; } = TorchExports.AreKnown;
 
@@ -47,15 +49,37 @@ internal static unsafe class TensorHandle
         UsesExports ? TorchExports.Data(handle) : Borrow(handle, FirstElement);
 
     /// <summary>A new tensor in the machine's own memory, not initialised.</summary>
-    internal static nint Empty(ScalarType dtype, ReadOnlySpan<long> sizes)
+    /// <param name="dtype">Float32, Float64, Int64 or Bool.</param>
+    /// <param name="sizes">Its sizes.</param>
+    /// <param name="data">Receives the address of its first element.</param>
+    internal static nint Empty(ScalarType dtype, ReadOnlySpan<long> sizes, out nint data)
     {
         if (!UsesExports)
-            return Release(empty(sizes, dtype, CPU));
+        {
+            var made = Release(empty(sizes, dtype, CPU));
+            data = Data(made);
+            return made;
+        }
+
+        var bytes = ElementSize(dtype);
+        foreach (var size in sizes)
+            bytes *= size;
         nint handle;
+
+        // An empty span has no address, but the library reads none then either.
         fixed (long* first = sizes)
         {
-            // An empty span has no address, but the library reads none then either.
-            handle = TorchExports.Empty(first, sizes.Length, (sbyte)dtype, (int)TorchSharp.DeviceType.CPU, -1, 0);
+            if (bytes <= SmallBytes && TorchExports.Free != 0)
+            {
+                // libtorch's own allocator aligns to cache lines, at several times the cost.
+                data = (nint)NativeMemory.Alloc((nuint)bytes);
+                handle = TorchExports.FromMemory(data, TorchExports.Free, first, sizes.Length, (sbyte)dtype, (sbyte)dtype, (int)TorchSharp.DeviceType.CPU, -1, 0);
+            }
+            else
+            {
+                handle = TorchExports.Empty(first, sizes.Length, (sbyte)dtype, (int)TorchSharp.DeviceType.CPU, -1, 0);
+                data = handle == 0 ? 0 : TorchExports.Data(handle);
+            }
         }
 
         return handle != 0 ? handle : throw LastError();
@@ -133,6 +157,13 @@ internal static unsafe class TensorHandle
             Release(tensor);
         }
     }
+
+    private static long ElementSize(ScalarType dtype) => dtype switch
+    {
+        ScalarType.Float64 or ScalarType.Int64 => 8,
+        ScalarType.Bool => 1,
+        _ => 4,
+    };
 
     // Of a view of one element: a span cannot reach over more than 2 GB.
     private static nint FirstElement(Tensor tensor)

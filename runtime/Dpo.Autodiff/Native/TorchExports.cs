@@ -27,7 +27,11 @@ internal static unsafe class TorchExports
     internal static readonly delegate* unmanaged<nint, void> Dispose;
     internal static readonly delegate* unmanaged<nint, nint> Alias;
     internal static readonly delegate* unmanaged<long*, int, sbyte, int, int, byte, nint> Empty;
+    internal static readonly delegate* unmanaged<nint, nint, long*, int, sbyte, sbyte, int, int, byte, nint> FromMemory;
     internal static readonly delegate* unmanaged<nint> LastError;
+
+    /// <summary>The C library's <c>free</c>, which gives memory back that <see cref="NativeMemory.Alloc(nuint)"/> gave; 0 where it is not known.</summary>
+    internal static readonly nint Free;
 
     // The autograd node: see the remarks of AutogradNode.
     internal static readonly delegate* unmanaged<nint, nint, NodePointers> NodeCreate;
@@ -63,6 +67,8 @@ internal static unsafe class TorchExports
         Dispose = (delegate* unmanaged<nint, void>)exports["THSTensor_dispose"];
         Alias = (delegate* unmanaged<nint, nint>)exports["THSTensor_alias"];
         Empty = (delegate* unmanaged<long*, int, sbyte, int, int, byte, nint>)exports["THSTensor_empty"];
+        FromMemory = (delegate* unmanaged<nint, nint, long*, int, sbyte, sbyte, int, int, byte, nint>)exports["THSTensor_new"];
+        Free = !OperatingSystem.IsWindows() && NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), "free", out var free) ? free : 0;
         LastError = (delegate* unmanaged<nint>)exports["THSTorch_get_and_reset_last_err"];
         NodeCreate = (delegate* unmanaged<nint, nint, NodePointers>)exports["THSAutograd_CSharpNode_ctor"];
         NodeDisposeShared = (delegate* unmanaged<NodePointers, void>)exports["THSAutograd_CSharpNode_disposeSharedPtr"];

@@ -108,7 +108,7 @@ internal static class DpoObjective
             : [scale * inputs[5] - slope, scale * inputs[6] + slope];
     }
 
-    private sealed class ValueKernel : ILoopKernel
+    private readonly struct ValueKernel : ILoopKernel
     {
         public static void Run<T, V>(ref KernelFrame frame)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -119,7 +119,7 @@ internal static class DpoObjective
         }
     }
 
-    private sealed class JointKernel : ILoopKernel
+    private readonly struct JointKernel : ILoopKernel
     {
         public static void Run<T, V>(ref KernelFrame frame)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -130,21 +130,21 @@ internal static class DpoObjective
         }
     }
 
-    private sealed class GradientKernel : ILoopKernel
+    private readonly struct GradientKernel : ILoopKernel
     {
         public static void Run<T, V>(ref KernelFrame frame)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T> => frame.ForEachBlock<GradientStage, T, V>(frame.Extent(0));
     }
 
-    private sealed class GradientOfThreeKernel : ILoopKernel
+    private readonly struct GradientOfThreeKernel : ILoopKernel
     {
         public static void Run<T, V>(ref KernelFrame frame)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T> => frame.ForEachBlock<GradientOfThreeStage, T, V>(frame.Extent(0));
     }
 
-    private sealed class ValueStage : ILoopStage
+    private readonly struct ValueStage : ILoopStage
     {
         public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -166,7 +166,7 @@ internal static class DpoObjective
         }
     }
 
-    private sealed class JointStage : ILoopStage
+    private readonly struct JointStage : ILoopStage
     {
         public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -195,7 +195,7 @@ internal static class DpoObjective
         }
     }
 
-    private sealed class GradientStage : ILoopStage
+    private readonly struct GradientStage : ILoopStage
     {
         public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -217,7 +217,7 @@ internal static class DpoObjective
         }
     }
 
-    private sealed class GradientOfThreeStage : ILoopStage
+    private readonly struct GradientOfThreeStage : ILoopStage
     {
         public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
