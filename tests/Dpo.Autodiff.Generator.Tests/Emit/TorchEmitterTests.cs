@@ -9,23 +9,35 @@ public class TorchEmitterTests
 {
     private static readonly Dictionary<string, long> Sizes = new() { ["pair"] = 4, ["item"] = 3, ["player"] = 5 };
 
+    private static readonly (Primitive[] Primitives, Program[] Programs, Program[] Gradients) Samples = AllSamples();
+
+    /// <summary>The samples, then their gradients: one compilation for all.</summary>
+    private static readonly Lazy<TorchCode> Code = new(() => new TorchCode([.. Samples.Programs, .. Samples.Gradients], PrimitivePrograms.Axes));
+
     public static TheoryData<Primitive> Primitives => new(Enum.GetValues<Primitive>());
 
     [Theory]
     [MemberData(nameof(Primitives))]
-    public void Every_primitive_gives_the_declared_type(Primitive primitive)
+    public void Every_primitive_computes_what_the_evaluator_does(Primitive primitive)
     {
-        var programs = PrimitivePrograms.Of(primitive);
+        for (var i = 0; i < Samples.Programs.Length; i++)
+            if (Samples.Primitives[i] == primitive)
+                AssertEqual(Samples.Programs[i], Code.Value, i);
+    }
+
+    [Fact]
+    public void Random_programs_compute_what_the_evaluator_does()
+    {
+        var forwards = Enumerable.Range(0, 60).Select(RandomProgram.Draw).ToArray();
+        Program[] programs =
+        [
+            .. forwards,
+            .. forwards.Select(Differentiate.Joint),
+            .. forwards.Select(p => Lower.Run(Cse.Run(Simplify.Run(Differentiate.Backward(p))))),
+        ];
         var code = new TorchCode(programs, PrimitivePrograms.Axes);
-        for (var i = 0; i < programs.Count; i++)
-        {
-            using var scope = NewDisposeScope();
-            var program = programs[i];
-            var y = code.Run(i, Inputs(program), Sizes, Scalars(program))[0];
-            var type = program.Types[program.Outputs[0].Variable];
-            Assert.Equal(type.Extents.Select(Size), y.shape);
-            Assert.Equal(type.Kind switch { ElementKind.Real => ScalarType.Float64, ElementKind.Integer => ScalarType.Int64, _ => ScalarType.Bool }, y.dtype);
-        }
+        for (var i = 0; i < programs.Length; i++)
+            AssertEqual(programs[i], code, i);
     }
 
     /// <summary>Autograd through the emitted forward against the program that Differentiate makes, itself emitted.</summary>
@@ -33,26 +45,25 @@ public class TorchEmitterTests
     [MemberData(nameof(Primitives))]
     public void Autograd_through_the_forward_agrees_with_the_emitted_gradient(Primitive primitive)
     {
-        var programs = PrimitivePrograms.Of(primitive).Where(IsDifferentiable).ToArray();
-        var gradients = programs.Select(Differentiate.Backward).ToArray();
-        var code = new TorchCode([.. programs, .. gradients], PrimitivePrograms.Axes);
-        for (var i = 0; i < programs.Length; i++)
+        for (var i = 0; i < Samples.Programs.Length; i++)
         {
+            if (Samples.Primitives[i] != primitive || !IsDifferentiable(Samples.Programs[i]))
+                continue;
             using var scope = NewDisposeScope();
-            var (program, gradient) = (programs[i], gradients[i]);
+            var (program, gradient) = (Samples.Programs[i], Samples.Gradients[i]);
             var inputs = Inputs(program);
             var leaves = program.Inputs.Select((x, k) => (x.Differentiable, Tensor: inputs[k])).Where(x => x.Differentiable).Select(x => x.Tensor.requires_grad_()).ToArray();
-            var y = code.Run(i, inputs, Sizes, Scalars(program))[0];
+            var y = Code.Value.Run(i, inputs, Sizes, Scalars(program))[0];
             var upstream = Draw("upstream", program.Types[program.Outputs[0].Variable]);
             if (y.requires_grad)
                 y.backward([upstream]);
             var given = gradient.Inputs.Select(x => x.Name == "d_y" ? upstream : inputs[program.Inputs.ToList().FindIndex(p => p.Name == x.Name)]).ToArray();
-            var computed = code.Run(programs.Length + i, given, Sizes, Scalars(gradient));
+            var computed = Code.Value.Run(Samples.Programs.Length + i, given, Sizes, Scalars(gradient));
             for (var k = 0; k < leaves.Length; k++)
             {
                 var expected = leaves[k].grad ?? zeros_like(leaves[k]);
                 var difference = (expected - computed[k]).abs().max().ToDouble();
-                Assert.True(difference <= 1e-12, $"{difference:g3} in the gradient of {program.Inputs[k].Name}\n{code.Texts[i]}\n{code.Texts[programs.Length + i]}");
+                Assert.True(difference <= 1e-12, $"{difference:g3} in the gradient of {program.Inputs[k].Name}\n{Code.Value.Texts[i]}\n{Code.Value.Texts[Samples.Programs.Length + i]}");
             }
         }
     }
@@ -102,6 +113,35 @@ public class TorchEmitterTests
         var expected = inputs[0].matmul(inputs[1].transpose(0, 1));
         Assert.True((expected - code.Run(0, inputs, Sizes, [])[0]).abs().max().ToDouble() < 1e-12);
     }
+
+    private static (Primitive[] Primitives, Program[] Programs, Program[] Gradients) AllSamples()
+    {
+        var samples = Enum.GetValues<Primitive>().SelectMany(p => PrimitivePrograms.Of(p).Select(program => (Primitive: p, Program: program))).ToArray();
+        return (samples.Select(s => s.Primitive).ToArray(), samples.Select(s => s.Program).ToArray(), samples.Select(s => Differentiate.Backward(s.Program)).ToArray());
+    }
+
+    /// <summary>Values to 1e-12 of the scale, conditions and whole numbers exactly, types as declared.</summary>
+    private static void AssertEqual(Program program, TorchCode code, int number)
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Inputs(program);
+        var computed = code.Run(number, inputs, Sizes, Scalars(program));
+        var expected = ProgramEvaluator.Run(program, inputs.Select(Elements).ToArray(), Scalars(program), Sizes);
+        for (var k = 0; k < expected.Length; k++)
+        {
+            var type = program.Types[program.Outputs[k].Variable];
+            Assert.Equal(type.Extents.Select(Size), computed[k].shape);
+            Assert.Equal(type.Kind switch { ElementKind.Real => ScalarType.Float64, ElementKind.Integer => ScalarType.Int64, _ => ScalarType.Bool }, computed[k].dtype);
+            var elements = Elements(computed[k]);
+            var tolerance = type.Kind == ElementKind.Real ? 1e-12 * expected[k].Where(double.IsFinite).Select(Math.Abs).Append(1).Max() : 0;
+            for (var e = 0; e < elements.Length; e++)
+                Assert.True(
+                    elements[e].Equals(expected[k][e]) || Math.Abs(elements[e] - expected[k][e]) <= tolerance,
+                    $"{program.Outputs[k].Name}[{e}] is {elements[e]:r}, not {expected[k][e]:r}\n{ProgramPrinter.Print(program)}\n{code.Texts[number]}");
+        }
+    }
+
+    private static double[] Elements(Tensor tensor) => tensor.to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
 
     private static bool IsDifferentiable(Program program) => program.Types[program.Outputs[0].Variable].Kind == ElementKind.Real
         // Rounding in between is exact in the value, but autograd rounds the gradient, too.
