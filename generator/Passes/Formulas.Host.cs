@@ -6,27 +6,31 @@ namespace Dpo.Autodiff.Generator.Passes;
 public static partial class Formulas
 {
     /// <summary>A host scalar as text, its operands inlined.</summary>
-    public static string Host(Program program, int scalar) => HostTerm(program, scalar).Text;
+    public static string Host(Program program, int scalar) => HostText(program, scalar).Text;
 
-    private static FormulaText HostTerm(Program program, int scalar)
+    internal static FormulaText HostText(Program program, int scalar)
     {
         var host = program.Host[scalar];
-        FormulaText Operand(int i) => HostTerm(program, host.Operands[i]);
+        FormulaText Operand(int i) => HostText(program, host.Operands[i]);
         return host.Operation switch
         {
             HostOperation.Parameter => FormulaText.Atom(host.Text),
             HostOperation.Literal => FormulaText.Atom(Plain(host)),
             HostOperation.Size => FormulaText.Atom($"|{host.Extent}|"),
             HostOperation.IsPresent => FormulaText.Atom($"present({host.Text})"),
-            HostOperation.Unary => FormulaText.Prefix(host.Text, Operand(0)),
-            HostOperation.Binary => FormulaText.Infix(host.Text, Operand(0), Operand(1)),
-            HostOperation.Call => FormulaText.Atom(
-                host.Text.Substring(host.Text.LastIndexOf('.') + 1).ToLowerInvariant() + "(" + string.Join(", ", host.Operands.Select(o => HostTerm(program, o).Text)) + ")"),
+            HostOperation.Unary => host.Text switch
+            {
+                "-" => -Operand(0),
+                "!" => FormulaText.Not(Operand(0)),
+                _ => FormulaText.Call("complement", Operand(0)),
+            },
+            HostOperation.Binary => FormulaText.Infix(
+                host.Text switch { "&&" or "&" => "and", "||" or "|" => "or", "^" => "xor", var symbol => symbol }, Operand(0), Operand(1)),
+            HostOperation.Call => FormulaText.Call(
+                host.Text.Substring(host.Text.LastIndexOf('.') + 1).ToLowerInvariant(), host.Operands.Select(o => HostText(program, o)).ToArray()),
             // A conversion that loses nothing is not worth a word.
-            HostOperation.Convert => IsWhole(host.Kind) && !IsWhole(program.Host[host.Operands[0]].Kind)
-                ? FormulaText.Atom($"truncate({Operand(0).Text})")
-                : Operand(0),
-            _ => FormulaText.Infix("?:", Operand(0), Operand(1), Operand(2)),
+            HostOperation.Convert => IsWhole(host.Kind) && !IsWhole(program.Host[host.Operands[0]].Kind) ? FormulaText.Call("truncate", Operand(0)) : Operand(0),
+            _ => FormulaText.Call("where", Operand(0), Operand(1), Operand(2)),
         };
     }
 
@@ -38,8 +42,12 @@ public static partial class Formulas
         var text = literal.Text;
         if (literal.Kind == HostKind.Enum)
             return text.Substring(text.LastIndexOf('.') + 1);
-        if (text.StartsWith("double.", StringComparison.Ordinal) || text.StartsWith("float.", StringComparison.Ordinal))
-            return text.EndsWith("NaN", StringComparison.Ordinal) ? "nan" : text.EndsWith("NegativeInfinity", StringComparison.Ordinal) ? "-inf" : "inf";
+        if (text.EndsWith("NaN", StringComparison.Ordinal))
+            return "nan";
+        if (text.EndsWith("Infinity", StringComparison.Ordinal))
+            return text.EndsWith("NegativeInfinity", StringComparison.Ordinal) ? "-inf" : "inf";
+        if (literal.Kind == HostKind.Bool)
+            return text;
         text = text.TrimEnd('f', 'F', 'd', 'D', 'L', 'l');
         return text.EndsWith(".0", StringComparison.Ordinal) ? text.Substring(0, text.Length - 2) : text;
     }
