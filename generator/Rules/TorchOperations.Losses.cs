@@ -30,7 +30,7 @@ internal static partial class TorchOperations
     private static ElaborateValue SmoothL1Loss(TorchOperationCall c)
     {
         var d = Difference(c);
-        var beta = c.MaybeTensor("beta") ?? c.Of.Weak(1);
+        var beta = c.MaybeTensor("beta") ?? c.Of.Weak(1.0);
         var distance = c.Of.UnaryKeeping(Primitive.Absolute, d);
         var half = c.Of.Multiply(beta, c.Of.Weak(0.5));
         var near = c.Of.Divide(c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, d), c.Of.Weak(0.5)), beta);
@@ -41,7 +41,7 @@ internal static partial class TorchOperations
     private static ElaborateValue HuberLoss(TorchOperationCall c)
     {
         var d = Difference(c);
-        var delta = c.MaybeTensor("delta") ?? c.Of.Weak(1);
+        var delta = c.MaybeTensor("delta") ?? c.Of.Weak(1.0);
         var distance = c.Of.UnaryKeeping(Primitive.Absolute, d);
         var half = c.Of.Multiply(delta, c.Of.Weak(0.5));
         var near = c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, d), c.Of.Weak(0.5));
@@ -67,8 +67,8 @@ internal static partial class TorchOperations
         var (x, t) = (c.Self, c.Tensor("target"));
         if (c.Flag("log_target"))
             return Reduced(c, c.Of.Multiply(c.Of.Unary(Primitive.Exp, t), c.Of.Subtract(t, x)));
-        var isZero = c.Of.Compare(Primitive.Equal, t, c.Of.Weak(0));
-        var entropy = c.Of.Where(isZero, c.Of.Weak(0), c.Of.Multiply(t, c.Of.Unary(Primitive.Log, t)));
+        var isZero = c.Of.Compare(Primitive.Equal, t, c.Of.Weak(0.0));
+        var entropy = c.Of.Where(isZero, c.Of.Weak(0.0), c.Of.Multiply(t, c.Of.Unary(Primitive.Log, t)));
         return Reduced(c, c.Of.Subtract(entropy, c.Of.Multiply(t, x)));
     }
 
@@ -120,13 +120,13 @@ internal static partial class TorchOperations
         var kept = c.Of.Not(ignored);
         // An ignored label may be outside the classes.
         var safe = c.Of.Insert(c.Of.Where(ignored, c.Of.WeakWhole(0), target), classes);
-        var zero = c.Of.Weak(0);
+        var zero = c.Of.Weak(0.0);
         ElaborateTensor AtTarget(ElaborateTensor x) => c.Of.Drop(c.Of.Gather(x, safe, classes, Enumerable.Range(0, x.Rank).Select(i => i == classes ? -1 : i).ToArray()), classes);
 
         var picked = AtTarget(logs);
         var share = weight is null ? null : AtTarget(weight);
         var loss = c.Of.Where(kept, c.Of.Negate(share is null ? picked : c.Of.Multiply(share, picked)), zero);
-        var count = c.Of.Where(kept, share ?? c.Of.Weak(1), zero);
+        var count = c.Of.Where(kept, share ?? c.Of.Weak(1.0), zero);
         if (share is null)
             count = c.Of.Convert(kept, Real, null, logs.DType);
         var all = Enumerable.Range(0, loss.Rank).ToArray();

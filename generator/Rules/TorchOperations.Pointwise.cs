@@ -42,7 +42,7 @@ internal static partial class TorchOperations
     {
         var constant = c.Of.Stop(c.Of.Convert(x, Real, null, x.DType));
         var isSmall = c.Of.Compare(Primitive.Less, c.Of.UnaryKeeping(Primitive.Absolute, constant), c.Of.Weak(4503599627370496.0));
-        var safe = c.Of.Where(isSmall, constant, c.Of.Weak(0));
+        var safe = c.Of.Where(isSmall, constant, c.Of.Weak(0.0));
         return c.Of.Where(isSmall, c.Of.Convert(c.Of.Convert(safe, Integer, null, x.DType), Real, null, x.DType), constant);
     }
 
@@ -135,12 +135,12 @@ internal static partial class TorchOperations
         var above = c.Of.Compare(Primitive.Equal, x, c.Of.Weak(double.PositiveInfinity));
         var below = c.Of.Compare(Primitive.Equal, x, c.Of.Weak(double.NegativeInfinity));
         var finite = c.Of.Where(above, c.Tensor("posinf"), c.Of.Where(below, c.Tensor("neginf"), x));
-        return c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.MaybeTensor("nan") ?? c.Of.Weak(0), finite);
+        return c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.MaybeTensor("nan") ?? c.Of.Weak(0.0), finite);
     }
 
     private static ElaborateTensor WithoutNaN(TorchOperationCall c, ElaborateTensor x) => ElaborateTensors.KindOf(x) is Integer or Boolean
         ? x
-        : c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.Of.Weak(0), x);
+        : c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.Of.Weak(0.0), x);
 
     private static ElaborateValue FromNumber(TorchOperationCall c)
     {
