@@ -135,7 +135,7 @@ internal abstract class BodyWriter(Materialisation program)
         ? affine.Terms.Select(t => LevelOf(t.Loop)).DefaultIfEmpty(0).Max()
         : levels[((IndexExpression.Indirect)index).Value];
 
-    /// <summary>The levels whose loops an index depends on, as bits; all where a place is read from data.</summary>
+    /// <summary>The levels whose loops an index depends on, as bits; the first for a fixed place, all where a place is read from data.</summary>
     private ulong LevelsOf(EquatableArray<IndexExpression> index)
     {
         var bits = 0UL;
@@ -143,6 +143,8 @@ internal abstract class BodyWriter(Materialisation program)
         {
             if (place is not IndexExpression.Affine affine)
                 return ulong.MaxValue;
+            if (affine.Terms.Count == 0)
+                bits |= 1;
             foreach (var term in affine.Terms)
                 bits |= 1UL << LevelOf(term.Loop);
         }
