@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Dpo.Autodiff.Generator.Diagnostics;
 using Dpo.Autodiff.Generator.FrontEnd;
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Model;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 
@@ -35,6 +37,25 @@ public sealed class ObjectiveAnalyzer : DiagnosticAnalyzer
 
         foreach (var finding in result.Findings)
             Report(context, finding.Diagnosis, finding.Location);
+        if (result.Model is { } model)
+            Compile(context, method, result, model);
+    }
+
+    private static void Compile(SymbolAnalysisContext context, IMethodSymbol method, ReadResult result, ObjectiveModel model)
+    {
+        var compiled = ObjectiveCompiler.Compile(model, context.CancellationToken);
+        foreach (var diagnosis in compiled.Diagnoses)
+            Report(context, diagnosis, Place(method, result, diagnosis));
+        foreach (var note in compiled.Objective?.Notes ?? EquatableArray<string>.Empty)
+            Report(context, new Diagnosis("DPO0060", [note], model.Function.Id, -1), Place(method, result, null));
+    }
+
+    /// <summary>The place of an instruction; for one of another assembly's function, the method that reaches it.</summary>
+    private static Location Place(IMethodSymbol method, ReadResult result, Diagnosis? diagnosis)
+    {
+        if (diagnosis is { Instruction: >= 0 } && result.Locations.TryGetValue(diagnosis.Function, out var places) && diagnosis.Instruction < places.Length)
+            return places[diagnosis.Instruction];
+        return method.Locations.FirstOrDefault() ?? Location.None;
     }
 
     private static void Report(SymbolAnalysisContext context, Diagnosis diagnosis, Location place) =>

@@ -122,12 +122,19 @@ public static class Descriptors
     private static readonly DiagnosticDescriptor NoValue = new(
         "DPO0039", "A value may be missing", "There is no value for {0}: test with `is null` before, or give one with `??`", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0039.md");
 
+    private static readonly DiagnosticDescriptor Fault = new(
+        "DPO0059", "The compiler failed", "Objective '{0}' could not be compiled, through a fault of Dpo.Autodiff ({1}): report it with the objective, and call the method itself until then", Category, DiagnosticSeverity.Error, true, helpLinkUri: Pages + "DPO0059.md");
+
+    // Information.
+    private static readonly DiagnosticDescriptor Stable = new(
+        "DPO0060", "An expression is computed in its stable form", "{0}", Category, DiagnosticSeverity.Info, true, helpLinkUri: Pages + "DPO0060.md");
+
     /// <summary>All of them, by id.</summary>
     public static IReadOnlyDictionary<string, DiagnosticDescriptor> ById { get; } = new[]
     {
         NotStatic, Generic, NotPartial, Overloaded, Clash, ParameterType, NoAxes, BadAxes, ResultType, AttributeOnNumber, Place,
         Statement, Expression, Call, TorchOperation, HostRead, ArrayIndex, HostType, Member, NullComparison, InPlace, Argument,
-        Recursion, NotExported, UnknownVersion, TooDeep,
+        Recursion, NotExported, UnknownVersion, TooDeep, Fault, Stable,
         AxesMeet, NoSuchAxis, NotFused, NotConstant, NotAffine, HelperAxes, TooManyKernels, ResultIsNoTensor, WrongKind, NoValue,
     }.ToDictionary(d => d.Id, StringComparer.Ordinal);
 }

@@ -1,0 +1,85 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Model;
+using Dpo.Autodiff.Generator.Passes;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit.Api;
+
+/// <summary><c>Fused.NameInfo</c>, in a file of its own: the objective as texts.</summary>
+internal static class InfoEmitter
+{
+    public static string Emit(ObjectiveNames names, IReadOnlyList<ObjectiveFormula> formulas, Documentation documentation, string kernels)
+    {
+        var objective = names.Objective;
+        var writer = GeneratedFile.New();
+        using (GeneratedFile.Open(writer, objective.Model.Container))
+        using (writer.Block("static partial class Fused"))
+        {
+            documentation.Info(writer);
+            writer.Line(GeneratedFile.GeneratedCode);
+            var accessibility = objective.Model.Accessibility == "public" ? "public" : "internal";
+            writer.Line($"{accessibility} static global::Dpo.Autodiff.ObjectiveInfo {names.Name}Info {{ get; }} = new()");
+            using (writer.Block("", "};"))
+            {
+                writer.Line($"Name = {SourceWriter.Quoted(names.Name)},");
+                writer.Line("Formula =");
+                Text(writer, PerVariant(formulas.Select(f => f.Formula)), ",");
+                using (writer.Block("Gradients = new global::System.Collections.Generic.Dictionary<string, string>", "},"))
+                {
+                    foreach (var parameter in names.Gradients)
+                    {
+                        var texts = formulas.Select(f => f.Gradients.FirstOrDefault(g => g.Parameter == parameter.Name)?.Text ?? "absent");
+                        writer.Line($"[{SourceWriter.Quoted(parameter.Name)}] =");
+                        Text(writer, PerVariant(texts), ",");
+                    }
+                }
+
+                writer.Line($"Axes = [{string.Join(", ", names.Axes.Select(SourceWriter.Quoted))}],");
+                Loops(writer, objective.Variants);
+                writer.Line("Program =");
+                Text(writer, PerVariant(objective.Variants.Select(v => ProgramPrinter.Print(v.Joint))), ",");
+                writer.Line("Plan =");
+                Text(writer, PerVariant(objective.Variants.Select(v => LoopPrinter.Print(v.ValueAndGradient))), ",");
+                writer.Line("CpuSource =");
+                Text(writer, kernels, ",");
+                writer.Line("CudaSource = \"\",");
+            }
+        }
+
+        return writer.ToString();
+    }
+
+    /// <summary>Stages and traffic of the first variant: the others differ in their arithmetic, rarely in their loops.</summary>
+    private static void Loops(SourceWriter writer, EquatableArray<Variant> variants)
+    {
+        if (variants.Count == 0)
+            return;
+        var loops = variants[0].ValueAndGradient;
+        var traffic = LoopTraffic.Of(loops);
+        writer.Line($"Stages = [{string.Join(", ", loops.Stages.Select(s => SourceWriter.Quoted(s.Comment)))}],");
+        writer.Line(InvariantText.Of($"BytesRead = {LoopTraffic.PerElement(traffic.BytesRead(loops), traffic.Degree)},"));
+        writer.Line(InvariantText.Of($"BytesWritten = {LoopTraffic.PerElement(traffic.BytesWritten(loops), traffic.Degree)},"));
+    }
+
+    private static string PerVariant(IEnumerable<string> texts)
+    {
+        var all = texts.ToArray();
+        return all.Length == 1 || all.Distinct().Count() == 1
+            ? all[0]
+            : string.Join("\n", all.Select((t, i) => InvariantText.Of($"variant {i}:\n{t.TrimEnd('\n')}")));
+    }
+
+    /// <summary>A raw string, whatever quotes the text has.</summary>
+    private static void Text(SourceWriter writer, string text, string end)
+    {
+        var quotes = "\"\"\"";
+        while (text.Contains(quotes))
+            quotes += "\"";
+        using (writer.Indented())
+        {
+            writer.Line(quotes);
+            writer.Line(text.TrimEnd('\n'));
+            writer.Line(quotes + end);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+using System.Globalization;
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Model;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit.Api;
+
+/// <summary>
+/// The private class behind the public members: what the runtime must know of the arguments, the variants with their kernels, the
+/// choice among them and the scalars that they read.
+/// </summary>
+internal sealed class PlanEmitter
+{
+    private const string Execution = "global::Dpo.Autodiff.Execution.";
+
+    private readonly ObjectiveNames names;
+    private readonly CompiledObjective objective;
+
+    public PlanEmitter(ObjectiveNames names)
+    {
+        this.names = names;
+        objective = names.Objective;
+    }
+
+    /// <summary>The largest table of scalars of a variant.</summary>
+    public int Scalars => objective.Variants.Select(v => v.Gradient.Source.Host.Count).DefaultIfEmpty(0).Max();
+
+    /// <summary>Whether every variant has the same gradients, so that their places in the results are known.</summary>
+    public bool HasUniformGradients => objective.Variants.All(v => GradientParameters(v).SequenceEqual(names.Gradients.Select(p => names.Parameter(p.Name))));
+
+    public static string KernelName(ObjectiveNames names, int variant, string kernel) => names.Name + kernel + Suffix(variant);
+
+    public void Emit(SourceWriter writer)
+    {
+        writer.Line($"/// <summary>What the runtime runs for {names.Name}: arguments, kernels, and the choice among them.</summary>");
+        using (writer.Block($"private static class {names.PlanType}"))
+        {
+            Spec(writer);
+            for (var i = 0; i < objective.Variants.Count; i++)
+                Variant(writer, i);
+            Choose(writer);
+            for (var i = 0; i < objective.Variants.Count; i++)
+                ScalarsOf(writer, i);
+            if (!HasUniformGradients)
+                GradientLookup(writer);
+            Eager(writer);
+        }
+    }
+
+    /// <summary>The arguments of <c>Choose</c>: everything the decision and the scalars may read.</summary>
+    public string ChooseArguments => string.Join(", ", names.HyperParameters.Select(p => SourceWriter.Identifier(p.Name))
+        .Prepend($"{names.TensorTable}, {names.ExtentTable}, {names.ScalarTable}"));
+
+    private string ChooseParameters => string.Join(", ", names.HyperParameters.Select(p => $"{ObjectiveNames.Type(p)} {SourceWriter.Identifier(p.Name)}")
+        .Prepend($"global::System.ReadOnlySpan<{ObjectiveNames.Tensor}?> {names.TensorTable}, global::System.ReadOnlySpan<long> {names.ExtentTable}, global::System.Span<double> {names.ScalarTable}"));
+
+    private void Spec(SourceWriter writer)
+    {
+        writer.Line($"internal static readonly {Execution}ObjectiveSpec Spec = new(");
+        using (writer.Indented())
+        {
+            writer.Line($"{SourceWriter.Quoted(names.Name)},");
+            writer.Line($"[{string.Join(", ", names.Axes.Select(SourceWriter.Quoted))}],");
+            writer.Line("[");
+            using (writer.Indented())
+                foreach (var parameter in names.Tensors)
+                {
+                    var axes = string.Join(", ", AxisNames.Extents(parameter).Select(Size));
+                    writer.Line(InvariantText.Of($"new({SourceWriter.Quoted(parameter.Name)}, [{axes}], {SourceWriter.Quoted(parameter.Axes ?? "")}, {Uses(parameter)}, {Flag(parameter.Nullable)}, {Flag(parameter.NoGrad)}, {Flag(parameter.Donated)}),"));
+                }
+
+            writer.Line("],");
+            writer.Line($"[{string.Join(", ", names.Results.Select(SourceWriter.Quoted))}]);");
+        }
+
+        writer.Line();
+    }
+
+    private string Uses(FunctionParameter parameter)
+    {
+        var kinds = objective.Variants.SelectMany(v => v.Forward.Inputs.Where(i => i.Name == parameter.Name).Select(i => v.Forward.Types[i.Variable].Kind)).Distinct().OrderBy(k => k);
+        var uses = kinds.Select(k => Execution + "ParameterUses." + k switch { ElementKind.Real => "Value", ElementKind.Integer => "Index", _ => "Condition" }).ToArray();
+        return uses.Length == 0 ? Execution + "ParameterUses.None" : string.Join(" | ", uses);
+    }
+
+    private string Size(Extent extent)
+    {
+        var terms = string.Concat(extent.Terms.Select(t => InvariantText.Of($", new {Execution}SizeTerm({names.Axes.ToList().IndexOf(t.Name)}, {t.Coefficient})")));
+        return InvariantText.Of($"new({extent.Constant}{terms})");
+    }
+
+    private void Variant(SourceWriter writer, int index)
+    {
+        var variant = objective.Variants[index];
+        writer.Line($"private static readonly {Execution}ObjectiveVariant Variant{Suffix(index)} = new()");
+        using (writer.Block("", "};"))
+        {
+            writer.Line("Results =");
+            writer.Line("[");
+            using (writer.Indented())
+                foreach (var result in variant.Forward.Outputs)
+                {
+                    var type = variant.Forward.Types[result.Variable];
+                    var dtype = string.Join(", ", result.DType.Select(t => DType(t)));
+                    writer.Line($"new({SourceWriter.Quoted(result.Name)}, {Execution}ElementKind.{type.Kind}, [{string.Join(", ", type.Extents.Select(Size))}], {Flag(result.Differentiable)}, [{dtype}]),");
+                }
+
+            writer.Line("],");
+            writer.Line($"Gradients = [{string.Join(", ", GradientParameters(variant).Select(Number))}],");
+            Loops(writer, index, "Value", variant.Value);
+            Loops(writer, index, "ValueAndGradient", variant.ValueAndGradient);
+            Loops(writer, index, "Gradient", variant.Gradient);
+            Torch(writer, index, "Value", variant.Forward);
+            Torch(writer, index, "ValueAndGradient", variant.Joint);
+            Torch(writer, index, "Gradient", variant.Backward);
+        }
+
+        writer.Line();
+    }
+
+    private IEnumerable<int> GradientParameters(Variant variant) =>
+        variant.Joint.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => names.Parameter(o.Name));
+
+    private string DType(DTypeTerm term)
+    {
+        var (parameter, dtype) = term.IsParameter ? (Number(names.Parameter(term.Source)), "default") : ("-1", "global::TorchSharp.torch.ScalarType." + term.Source);
+        return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift})";
+    }
+
+    private void Loops(SourceWriter writer, int index, string kernel, LoopProgram program)
+    {
+        writer.Line($"{kernel} = new(");
+        using (writer.Indented())
+        {
+            writer.Line($"global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<{KernelName(names, index, kernel)}>,");
+            writer.Line(InvariantText.Of($"{program.Buffers.Count},"));
+            writer.Line("[");
+            using (writer.Indented())
+                foreach (var buffer in program.Buffers)
+                {
+                    if (Slot(program, buffer) is { } slot)
+                        writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}), // {buffer.Name}"));
+                }
+
+            writer.Line("]),");
+        }
+    }
+
+    private string? Slot(LoopProgram program, LoopBuffer buffer) => buffer.Role switch
+    {
+        BufferRole.Input => InputSlot(program.Source, program.Source.Inputs[buffer.Argument]),
+        BufferRole.Output or BufferRole.Gradient => OutputSlot(program.Source, program.Source.Outputs[buffer.Argument]),
+        _ => null,
+    };
+
+    private void Torch(SourceWriter writer, int index, string kernel, Program program)
+    {
+        writer.Line($"Torch{kernel} = new(");
+        using (writer.Indented())
+        {
+            writer.Line($"{names.Name}Torch{Suffix(index)}.{kernel},");
+            writer.Line($"[{string.Join(", ", program.Inputs.Select(i => InputSlot(program, i)))}],");
+            writer.Line($"[{string.Join(", ", program.Outputs.Select(o => OutputSlot(program, o)))}]),");
+        }
+    }
+
+    private string InputSlot(Program program, ProgramInput input)
+    {
+        var kind = program.Types[input.Variable].Kind;
+        var isUpstream = !names.IsTensor(input.Name);
+        return isUpstream
+            ? NewSlot("Upstream", names.Result(input.Name.Substring("d_".Length)), kind)
+            : NewSlot("Parameter", names.Parameter(input.Name), kind);
+    }
+
+    private string OutputSlot(Program program, ProgramOutput output)
+    {
+        var kind = program.Types[output.Variable].Kind;
+        return output.Role == OutputRole.Gradient
+            ? NewSlot("Gradient", names.Parameter(output.Name), kind)
+            : NewSlot("Result", names.Result(output.Name), kind);
+    }
+
+    private static string NewSlot(string role, int index, ElementKind kind) =>
+        InvariantText.Of($"new {Execution}Slot({Execution}SlotRole.{role}, {index}, {Execution}ElementKind.{kind})");
+
+    private void Choose(SourceWriter writer)
+    {
+        writer.Line("/// <summary>The kernels for these hyper-parameters and absent tensors; fills in the scalars that they read.</summary>");
+        using (writer.Block($"internal static {Execution}ObjectiveVariant Choose({ChooseParameters})"))
+            Decide(writer, objective.Decisions, "c");
+        writer.Line();
+    }
+
+    private void Decide(SourceWriter writer, Decision decision, string prefix)
+    {
+        switch (decision)
+        {
+            case Decision.Leaf leaf:
+                writer.Line($"Scalars{Suffix(leaf.Variant)}({ChooseArguments});");
+                writer.Line($"return Variant{Suffix(leaf.Variant)};");
+                break;
+            case Decision.Throw thrown:
+                writer.Line($"throw new {thrown.Exception}({thrown.Message});");
+                break;
+            case Decision.Branch branch:
+                var condition = new HostCode(branch.Host, names, prefix).Local(writer, branch.Condition);
+                using (writer.Block($"if ({condition})"))
+                    Decide(writer, branch.WhenTrue, prefix + "t");
+                using (writer.Block("else"))
+                    Decide(writer, branch.WhenFalse, prefix + "f");
+                break;
+        }
+    }
+
+    private void ScalarsOf(SourceWriter writer, int index)
+    {
+        var variant = objective.Variants[index];
+        var host = variant.Gradient.Source.Host;
+        var read = new SortedSet<int>(
+            new[] { variant.Forward, variant.Joint, variant.Backward, variant.Value.Source, variant.ValueAndGradient.Source, variant.Gradient.Source }
+                .SelectMany(p => p.Equations).SelectMany(e => e.Operands).Where(o => o.IsHost).Select(o => o.Id));
+        using (writer.Block($"private static void Scalars{Suffix(index)}({ChooseParameters})"))
+        {
+            var code = new HostCode(host, names, "s");
+            foreach (var id in read)
+                writer.Line(InvariantText.Of($"{names.ScalarTable}[{id}] = {code.AsDouble(writer, id)};"));
+        }
+
+        writer.Line();
+    }
+
+    private void GradientLookup(SourceWriter writer)
+    {
+        writer.Line("/// <summary>The gradient of a parameter, or null where it is absent in this variant.</summary>");
+        using (writer.Block($"internal static {ObjectiveNames.Tensor}? Gradient({Execution}ObjectiveVariant variant, {ObjectiveNames.Tensor}?[] all, int parameter)"))
+        {
+            writer.Line("var place = global::System.Array.IndexOf(variant.Gradients, parameter);");
+            writer.Line("return place < 0 ? null : all[variant.Results.Length + place];");
+        }
+
+        writer.Line();
+    }
+
+    private void Eager(SourceWriter writer)
+    {
+        var parameters = string.Join(", ", names.Parameters.Select(p => $"{ObjectiveNames.Type(p)} {SourceWriter.Identifier(p.Name)}"));
+        writer.Line("/// <summary>The method itself.</summary>");
+        using (writer.Block($"internal static {ObjectiveNames.Tensor}[] Eager({parameters})"))
+        {
+            writer.Line($"var result = {names.Method}({string.Join(", ", names.Parameters.Select(p => SourceWriter.Identifier(p.Name)))});");
+            writer.Line(names.Objective.Model.Returns.IsTuple
+                ? $"return [{string.Join(", ", Enumerable.Range(1, names.Results.Count).Select(i => InvariantText.Of($"result.Item{i}")))}];"
+                : "return [result];");
+        }
+
+        writer.Line();
+        var hyper = string.Concat(names.HyperParameters.Select(p => $", {ObjectiveNames.Type(p)} {SourceWriter.Identifier(p.Name)}"));
+        var arguments = string.Join(", ", names.Parameters.Select(p => p.Kind == ParameterKind.Tensor ? InvariantText.Of($"t[{names.Parameter(p.Name)}]{(p.Nullable ? "" : "!")}") : SourceWriter.Identifier(p.Name)));
+        using (writer.Block($"internal static {ObjectiveNames.Tensor}?[] EagerWithGrad(global::System.ReadOnlySpan<{ObjectiveNames.Tensor}?> tensors, {ObjectiveNames.Tensor}? upstream{hyper})"))
+            writer.Line($"return {Execution}ObjectiveRun.EagerWithGrad(Spec, [{string.Join(", ", names.Gradients.Select(p => Number(names.Parameter(p.Name))))}], tensors, t => Eager({arguments}), upstream);");
+    }
+
+    private static string Flag(bool value) => value ? "true" : "false";
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Suffix(int variant) => Number(variant);
+}

@@ -1,0 +1,70 @@
+using Dpo.Autodiff.Generator.Diagnostics;
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Model;
+using Dpo.Autodiff.Generator.Passes;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator;
+
+/// <summary>What compiling an objective gives: the objective, or why there is none.</summary>
+public sealed record CompileResult(CompiledObjective? Objective, EquatableArray<Diagnosis> Diagnoses);
+
+/// <summary>
+/// The list of passes, in order: from what the front end read to loops. A pure function of values, so that its result is cached as
+/// long as the objective and what it reaches stay the same.
+/// </summary>
+public static class ObjectiveCompiler
+{
+    public static CompileResult Compile(ObjectiveModel model, CancellationToken cancellation)
+    {
+        try
+        {
+            var elaborated = Elaborate.Run(model);
+            if (elaborated.Decisions is not { } decisions)
+                return new(null, elaborated.Diagnoses);
+            var notes = new List<string>();
+            var variants = new List<Variant>();
+            foreach (var program in elaborated.Programs)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                variants.Add(Compile(program, notes));
+            }
+
+            return new(new(model, decisions, variants.ToEquatableArray(), notes.Distinct().ToEquatableArray()), elaborated.Diagnoses);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // A fault of ours must be an error at the user's method, with what to tell us, and not the death of the generator.
+            return new(null, [new Diagnosis("DPO0059", [model.Function.Name, exception.Message], model.Function.Id, -1)]);
+        }
+    }
+
+    private static Variant Compile(Program program, List<string> notes)
+    {
+        var (stable, applied) = Stabilise.Run(program);
+        notes.AddRange(applied);
+        var forward = Clean(stable);
+        var joint = Clean(Differentiate.Joint(forward));
+        var backward = Clean(Differentiate.Backward(WithHost(forward, joint)));
+        var value = LowerToLoops(WithHost(forward, backward), "Value");
+        var valueAndGradient = LowerToLoops(WithHost(joint, value.Source), "ValueAndGradient");
+        var gradient = LowerToLoops(WithHost(backward, valueAndGradient.Source), "Gradient");
+
+        // Passes only append to the host table: the last one holds all, and one table of scalars serves every program of the variant.
+        var host = gradient.Source;
+        return new(
+            WithHost(forward, host),
+            WithHost(joint, host),
+            WithHost(backward, host),
+            value with { Source = WithHost(value.Source, host) },
+            valueAndGradient with { Source = WithHost(valueAndGradient.Source, host) },
+            gradient);
+    }
+
+    private static LoopProgram LowerToLoops(Program program, string kernel) =>
+        Scheduler.Run(Clean(Lower.Run(program)), kernel);
+
+    private static Program Clean(Program program) => DeadCode.Run(Cse.Run(Simplify.Run(Cse.Run(program))));
+
+    private static Program WithHost(Program program, Program host) => program with { Host = host.Host };
+}
