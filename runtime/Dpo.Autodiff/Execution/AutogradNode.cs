@@ -1,46 +1,16 @@
-using System.Runtime.InteropServices;
 using Dpo.Autodiff.Native;
 
 namespace Dpo.Autodiff.Execution;
 
-/// <summary>
-/// The node of a call in the autograd graph, made of the exports behind <c>torch.autograd.Function</c> without its lists, boxes and
-/// caches.
-/// </summary>
-/// <remarks>
-/// The library calls back by function pointer alone, so each live node needs pointers of its own: they belong to nodes of a pool. A node
-/// goes back to the pool when the library deletes its native part, which it does last, whatever thread drops the last result of the call.
-/// </remarks>
-internal sealed unsafe class AutogradNode : ISavedInputs
+/// <summary>The node of a call: its results depend on its parameters through it.</summary>
+internal sealed unsafe class AutogradNode : NativeNode, ISavedInputs
 {
-    private static readonly Lock Gate = new();
-    private static readonly Stack<AutogradNode> Free = [];
+    // From this size on it pays to keep the engine from copying a gradient that lands in a leaf.
+    private const long LargeElements = 1 << 18;
 
-    // All nodes there are: their thunks must outlive every native pointer to them.
-    private static readonly List<AutogradNode> All = [];
-
-    private readonly Apply apply;
-    private readonly Delete delete;
-    private readonly nint applyPointer;
-    private readonly nint deletePointer;
-    private NodePointers pointers;
     private RecordedCall? call;
     private nint[] saved = [];
     private int[] edges = [];
-
-    private AutogradNode()
-    {
-        apply = OnApply;
-        delete = OnDelete;
-        applyPointer = Marshal.GetFunctionPointerForDelegate(apply);
-        deletePointer = Marshal.GetFunctionPointerForDelegate(delete);
-    }
-
-    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-    private delegate TensorArray Apply(nint* upstreams, int count);
-
-    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-    private delegate void Delete();
 
     /// <summary>Makes results part of the graph: their handles are those of the same tensors, now with a history.</summary>
     /// <param name="call">What the backward needs.</param>
@@ -49,25 +19,17 @@ internal sealed unsafe class AutogradNode : ISavedInputs
     /// <param name="kept">The parameters that a backward reads.</param>
     internal static void Record(RecordedCall call, ReadOnlySpan<nint> parameters, Span<nint> results, int[] kept)
     {
-        var node = Rent();
+        var node = NodePool<AutogradNode>.Rent();
         node.call = call;
-        node.pointers = TorchExports.NodeCreate(node.applyPointer, node.deletePointer);
-        if (node.pointers.Shared == 0)
-        {
-            node.Return();
-            throw TensorHandle.LastError();
-        }
-
+        node.Create();
         try
         {
-            node.Connect(parameters, results, kept);
+            node.ConnectParameters(parameters, results);
+            node.Save(parameters, kept);
         }
         finally
         {
-            // From here on the results alone keep it alive.
-            var shared = node.pointers;
-            node.pointers.Shared = 0;
-            TorchExports.NodeDisposeShared(shared);
+            node.LeaveToTensors();
         }
     }
 
@@ -78,60 +40,14 @@ internal sealed unsafe class AutogradNode : ISavedInputs
         {
             if (saved[i] == 0)
                 continue;
-            parameters[i] = TorchExports.Unpack(saved[i], pointers);
+            parameters[i] = TorchExports.Unpack(saved[i], Pointers);
             if (parameters[i] == 0)
                 throw TensorHandle.LastError();
         }
     }
 
-    private void Connect(ReadOnlySpan<nint> parameters, Span<nint> results, int[] kept)
-    {
-        var gradients = call!.Variant.Gradients;
-        var count = 0;
-        if (edges.Length < gradients.Length)
-            edges = new int[gradients.Length];
-        var few = default(FewHandles);
-        var inputs = gradients.Length <= FewHandles.Length ? few[..gradients.Length] : new nint[gradients.Length];
-        for (var k = 0; k < gradients.Length; k++)
-        {
-            edges[k] = -1;
-            if ((call.Needs & (1UL << k)) == 0)
-                continue;
-            edges[k] = count;
-            inputs[count++] = parameters[gradients[k]];
-        }
-
-        fixed (nint* input = inputs)
-        fixed (nint* result = results)
-        {
-            var variables = new TensorArray(input, count);
-            TorchExports.NodeSetNextEdges(pointers, variables, 1);
-            var wrapped = WrappedTensors.Current;
-            wrapped.Count = 0;
-            TorchExports.WrapOutputs(variables, default, default, new(result, results.Length), pointers, &WrappedTensors.Allocate);
-            if (wrapped.Count != results.Length)
-                throw TensorHandle.LastError();
-            for (var i = 0; i < results.Length; i++)
-            {
-                TorchExports.Dispose(results[i]);
-                results[i] = wrapped[i];
-            }
-        }
-
-        if (saved.Length < parameters.Length)
-            saved = new nint[parameters.Length];
-        foreach (var parameter in kept)
-        {
-            if (parameters[parameter] == 0)
-                continue;
-            saved[parameter] = TorchExports.Save(parameters[parameter], pointers, 0);
-            if (saved[parameter] == 0)
-                throw TensorHandle.LastError();
-        }
-    }
-
-    // An exception that left this would end the process: instead one gradient too many makes backward() throw.
-    private TensorArray OnApply(nint* upstreams, int count)
+    /// <inheritdoc/>
+    protected override TensorArray OnApply(nint* upstreams, int count)
     {
         var returned = ReturnedGradients.Current;
         var edgeCount = 0;
@@ -154,6 +70,7 @@ internal sealed unsafe class AutogradNode : ISavedInputs
         }
         catch (Exception exception)
         {
+            // One gradient too many makes backward() throw.
             BackwardFailure.Note(exception);
             foreach (var handle in made)
                 TensorHandle.Dispose(handle);
@@ -166,46 +83,77 @@ internal sealed unsafe class AutogradNode : ISavedInputs
         }
     }
 
-    private void OnDelete()
+    /// <inheritdoc/>
+    protected override void Release()
     {
+        foreach (ref var variable in saved.AsSpan())
+        {
+            if (variable != 0)
+                TorchExports.DisposeSaved(variable);
+            variable = 0;
+        }
+
+        call?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Return()
+    {
+        call = null;
+        NodePool<AutogradNode>.Return(this);
+    }
+
+    private void ConnectParameters(ReadOnlySpan<nint> parameters, Span<nint> results)
+    {
+        var gradients = call!.Variant.Gradients;
+        if (edges.Length < gradients.Length)
+            edges = new int[gradients.Length];
+        var few = default(FewHandles);
+        var inputs = gradients.Length <= FewHandles.Length ? few[..gradients.Length] : new nint[gradients.Length];
+        var count = 0;
+        var elements = 0L;
+        for (var k = 0; k < gradients.Length; k++)
+        {
+            edges[k] = -1;
+            if ((call.Needs & (1UL << k)) == 0)
+                continue;
+            edges[k] = count;
+            inputs[count++] = parameters[gradients[k]];
+            elements += GradientScale.Elements(parameters[gradients[k]]);
+        }
+
+        if (elements < LargeElements)
+            Connect(inputs[..count], results);
+        else
+            ConnectThroughHandover(inputs[..count], results);
+    }
+
+    private void ConnectThroughHandover(ReadOnlySpan<nint> inputs, Span<nint> results)
+    {
+        var standIns = new nint[inputs.Length];
         try
         {
-            foreach (ref var variable in saved.AsSpan())
-            {
-                if (variable != 0)
-                    TorchExports.DisposeSaved(variable);
-                variable = 0;
-            }
-
-            if (pointers.Weak != 0)
-                TorchExports.NodeDisposeWeak(pointers);
-            ReturnedGradients.Current.Release();
-            Return();
+            HandoverNode.Insert(inputs, standIns);
+            Connect(standIns, results);
         }
-        catch (Exception exception)
+        finally
         {
-            BackwardFailure.Note(exception);
+            foreach (var handle in standIns)
+                TensorHandle.Dispose(handle);
         }
     }
 
-    private static AutogradNode Rent()
+    private void Save(ReadOnlySpan<nint> parameters, int[] kept)
     {
-        lock (Gate)
+        if (saved.Length < parameters.Length)
+            saved = new nint[parameters.Length];
+        foreach (var parameter in kept)
         {
-            if (Free.TryPop(out var node))
-                return node;
-            node = new();
-            All.Add(node);
-            return node;
+            if (parameters[parameter] == 0)
+                continue;
+            saved[parameter] = TorchExports.Save(parameters[parameter], Pointers, 0);
+            if (saved[parameter] == 0)
+                throw TensorHandle.LastError();
         }
-    }
-
-    private void Return()
-    {
-        call?.Dispose();
-        call = null;
-        pointers = default;
-        lock (Gate)
-            Free.Push(this);
     }
 }

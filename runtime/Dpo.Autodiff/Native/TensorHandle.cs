@@ -49,7 +49,7 @@ internal static unsafe class TensorHandle
         UsesExports ? TorchExports.Data(handle) : Borrow(handle, FirstElement);
 
     /// <summary>A new tensor in the machine's own memory, not initialised.</summary>
-    /// <param name="dtype">Float32, Float64, Int64 or Bool.</param>
+    /// <param name="dtype">A real dtype.</param>
     /// <param name="sizes">Its sizes.</param>
     /// <param name="data">Receives the address of its first element.</param>
     internal static nint Empty(ScalarType dtype, ReadOnlySpan<long> sizes, out nint data)
@@ -73,7 +73,12 @@ internal static unsafe class TensorHandle
             {
                 // libtorch's own allocator aligns to cache lines, at several times the cost.
                 data = (nint)NativeMemory.Alloc((nuint)bytes);
-                handle = TorchExports.FromMemory(data, TorchExports.Free, first, sizes.Length, (sbyte)dtype, (sbyte)dtype, (int)TorchSharp.DeviceType.CPU, -1, 0);
+                handle = FromMemory(data, TorchExports.Free, first, sizes.Length, dtype);
+            }
+            else if (bytes >= LargeMemory.Least)
+            {
+                data = LargeMemory.Allocate(bytes);
+                handle = FromMemory(data, LargeMemory.Deleter, first, sizes.Length, dtype);
             }
             else
             {
@@ -83,6 +88,20 @@ internal static unsafe class TensorHandle
         }
 
         return handle != 0 ? handle : throw LastError();
+    }
+
+    /// <summary>A new tensor of another's dtype, sizes and device whose memory nobody means to touch.</summary>
+    internal static nint Untouched(nint like)
+    {
+        var few = new long[Dimensions(like)];
+        for (var axis = 0; axis < few.Length; axis++)
+            few[axis] = Size(like, axis);
+        var (type, index) = Device(like);
+        fixed (long* sizes = few)
+        {
+            var handle = TorchExports.Empty(sizes, few.Length, (sbyte)DType(like), type, index, 0);
+            return handle != 0 ? handle : throw LastError();
+        }
     }
 
     /// <summary>Another handle of the same tensor.</summary>
@@ -98,7 +117,20 @@ internal static unsafe class TensorHandle
     internal static nint Convert(nint handle, ScalarType dtype)
     {
         using var mode = no_grad();
-        return Borrow(handle, tensor => Release(tensor.resolve_neg().to(dtype).contiguous().alias()));
+        if (!UsesExports || Device(handle).Type != (int)TorchSharp.DeviceType.CPU)
+            return Borrow(handle, tensor => Release(tensor.resolve_neg().to(dtype).contiguous().alias()));
+        var sizes = new long[Dimensions(handle)];
+        for (var axis = 0; axis < sizes.Length; axis++)
+            sizes[axis] = Size(handle, axis);
+        var copy = Empty(dtype, sizes, out _);
+        try
+        {
+            return Borrow(handle, tensor => Borrow(copy, target => Release(target.copy_(tensor).alias())));
+        }
+        finally
+        {
+            Dispose(copy);
+        }
     }
 
     /// <summary>The tensor in another dtype, not recorded for autograd; its first handle is given up.</summary>
@@ -158,10 +190,14 @@ internal static unsafe class TensorHandle
         }
     }
 
+    private static nint FromMemory(nint data, nint deleter, long* sizes, int rank, ScalarType dtype) =>
+        TorchExports.FromMemory(data, deleter, sizes, rank, (sbyte)dtype, (sbyte)dtype, (int)TorchSharp.DeviceType.CPU, -1, 0);
+
     private static long ElementSize(ScalarType dtype) => dtype switch
     {
         ScalarType.Float64 or ScalarType.Int64 => 8,
-        ScalarType.Bool => 1,
+        ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Int16 => 2,
+        ScalarType.Bool or ScalarType.Byte or ScalarType.Int8 => 1,
         _ => 4,
     };
 
