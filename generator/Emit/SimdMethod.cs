@@ -96,9 +96,18 @@ internal sealed partial class SimdMethod
     /// <summary>Statements in order; those that only some gradients need, under the condition that one of them is wanted.</summary>
     public void Body(List<SimdNode> nodes, SimdGate known)
     {
+        // What nothing reads is left out; an accumulator is declared where all that use it can see it.
+        bool IsOpen(SimdNode node) => node.Gate.Contains(known)
+            || node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer].Scope == BufferScope.Register;
         for (var i = 0; i < nodes.Count;)
         {
-            if (nodes[i].Gate.Contains(known))
+            if (nodes[i].Gate == SimdGate.Never)
+            {
+                i++;
+                continue;
+            }
+
+            if (IsOpen(nodes[i]))
             {
                 Node(nodes[i++], nodes, known);
                 continue;
@@ -106,11 +115,11 @@ internal sealed partial class SimdMethod
 
             var end = i;
             var union = SimdGate.Never;
-            for (; end < nodes.Count && !nodes[end].Gate.Contains(known); end++)
+            for (; end < nodes.Count && !IsOpen(nodes[end]); end++)
                 union |= nodes[end].Gate;
             if (!nodes.GetRange(i, end - i).Any(n => n.Gate == union))
             {
-                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate; end++)
+                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate && !IsOpen(nodes[end]); end++)
                 {
                 }
 
