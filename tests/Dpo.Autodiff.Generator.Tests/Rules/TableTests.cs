@@ -56,7 +56,7 @@ public class TableTests
         var scale = expected.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
         for (var i = 0; i < expected.Length; i++)
             Assert.True(
-                expected[i].Equals(actual[i]) || Math.Abs(expected[i] - actual[i]) <= tolerance * scale,
+                expected[i].Equals(actual[i]) || double.IsFinite(expected[i]) && Math.Abs(expected[i] - actual[i]) <= tolerance * scale,
                 $"Element {i} is {actual[i]:R}, not {expected[i]:R}.");
     }
 }
