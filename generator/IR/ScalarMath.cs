@@ -17,7 +17,7 @@ internal static class ScalarMath
     public static double Log1P(double x)
     {
         var u = 1 + x;
-        return u == 1 ? x : double.IsInfinity(u) ? u : Math.Log(u) * x / (u - 1);
+        return u == 1 ? x : double.IsInfinity(u) ? Math.Log(u) : Math.Log(u) * x / (u - 1);
     }
 
     /// <summary>log(1 - exp(x)) for x &lt;= 0 (Maechler 2012).</summary>

@@ -84,14 +84,30 @@ public static class Differentiate
         return active;
     }
 
-    private static void Accumulate(ProgramBuilder builder, Dictionary<int, Cotangent> cotangents, int variable, Cotangent given)
+    private static void Accumulate(ProgramBuilder builder, Dictionary<int, Cotangent> cotangents, int variable, Cotangent given) =>
+        cotangents[variable] = cotangents.TryGetValue(variable, out var before) ? Sum(builder, before, given) : given;
+
+    /// <summary>What neither lets through stays discarded; where one guard contains the other, it is the guard of the sum.</summary>
+    private static Cotangent Sum(ProgramBuilder builder, Cotangent x, Cotangent z)
     {
-        if (!cotangents.TryGetValue(variable, out var before))
-            cotangents[variable] = given;
-        else if (before.Guard == given.Guard)
-            cotangents[variable] = before with { Value = builder.Emit(Primitive.Add, Atom.Variable(before.Value), Atom.Variable(given.Value)) };
-        else
-            cotangents[variable] = new Cotangent(
-                builder.Emit(Primitive.Add, Atom.Variable(VjpContext.Settle(builder, before)), Atom.Variable(VjpContext.Settle(builder, given))), null);
+        int Add(int left, int right) => builder.Emit(Primitive.Add, Atom.Variable(left), Atom.Variable(right));
+        if (x.Guard == z.Guard)
+            return x with { Value = Add(x.Value, z.Value) };
+        if (Contains(builder, x.Guard, z.Guard))
+            return x with { Value = Add(x.Value, VjpContext.Settle(builder, z)) };
+        if (Contains(builder, z.Guard, x.Guard))
+            return z with { Value = Add(VjpContext.Settle(builder, x), z.Value) };
+        var sum = Add(VjpContext.Settle(builder, x), VjpContext.Settle(builder, z));
+        return new(sum, x.Guard is { } left && z.Guard is { } right && !IsOpposite(builder, left, right)
+            ? builder.Emit(Primitive.Or, Atom.Variable(left), Atom.Variable(right)) : null);
     }
+
+    /// <summary>inner = outer and something.</summary>
+    private static bool Contains(ProgramBuilder builder, int? outer, int? inner) =>
+        outer is { } o && inner is { } i && new Term(builder, Atom.Variable(i)).Is(Primitive.And, out var x, out var z)
+        && (x.Atom == Atom.Variable(o) || z.Atom == Atom.Variable(o) || Contains(builder, o, x.Atom.Id) || Contains(builder, o, z.Atom.Id));
+
+    private static bool IsOpposite(ProgramBuilder builder, int x, int z) =>
+        (new Term(builder, Atom.Variable(x)).Is(Primitive.Not, out var notX) && notX.Atom == Atom.Variable(z))
+        || (new Term(builder, Atom.Variable(z)).Is(Primitive.Not, out var notZ) && notZ.Atom == Atom.Variable(x));
 }

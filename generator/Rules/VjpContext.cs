@@ -66,11 +66,40 @@ public sealed class VjpContext
             give(operand, new Cotangent(move(cotangent.Value), cotangent.Guard is { } guard ? move(guard) : null));
     }
 
-    /// <summary>A rule that moves elements and then is pointwise.</summary>
-    public void GiveSpread(int operand, Func<int, int> move, Func<Term, Term> rule)
+    /// <summary>A rule each of whose elements depends on one element of the cotangent: the guard moves to them.</summary>
+    public void GiveGuarded(int operand, Func<Term, Term> rule, Func<int, int> move)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(rule(Term(move(cotangent.Value))).Variable, cotangent.Guard is { } guard ? move(guard) : null));
+            give(operand, new Cotangent(rule(Term(cotangent.Value)).Variable, cotangent.Guard is { } guard ? move(guard) : null));
+    }
+
+    /// <summary>
+    /// A rule that mixes elements along one position: where the guard is the same for all of them, it discards all or none and stays;
+    /// otherwise it is applied first.
+    /// </summary>
+    public void GiveAlong(int operand, int position, Func<Term, Term> rule)
+    {
+        if (IsGuardSpread([position]))
+            Give(operand, rule);
+        else
+            GiveSettledTerm(operand, rule);
+    }
+
+    /// <summary>A rule that sums over positions and then moves elements; the guard stays where it is the same along all of them.</summary>
+    public void GiveSummed(int operand, int[] positions, Func<int, int> move)
+    {
+        if (!IsGuardSpread(positions))
+        {
+            GiveSettled(operand, g => move(Builder.Sum(g.Variable, positions)));
+            return;
+        }
+
+        if (!Wants(operand))
+            return;
+        var guard = Term(cotangent.Guard!.Value);
+        guard.Is(Primitive.Rearrange, out var inner);
+        var kept = Enumerable.Range(0, guard.Type.Rank).Where(p => !positions.Contains(p)).ToArray();
+        give(operand, new Cotangent(move(Builder.Sum(cotangent.Value, positions)), move(Spreading.Of(guard).Keep(kept).Apply(inner).Variable)));
     }
 
     /// <summary>A rule that mixes positions: the guard is applied first.</summary>
@@ -82,6 +111,9 @@ public sealed class VjpContext
 
     /// <inheritdoc cref="GiveSettled"/>
     public void GiveSettledTerm(int operand, Func<Term, Term> rule) => GiveSettled(operand, g => rule(g).Variable);
+
+    private bool IsGuardSpread(int[] positions) =>
+        cotangent.Guard is { } guard && Term(guard).Is(Primitive.Rearrange, out _) && positions.All(Spreading.Of(Term(guard)).IsSpread);
 
     /// <summary>The cotangent as a plain variable: where(guard, value, 0).</summary>
     public static int Settle(ProgramBuilder builder, Cotangent cotangent) => cotangent.Guard is { } guard

@@ -162,38 +162,46 @@ public static class VjpRules
         [Primitive.All] = Stops,
         [Primitive.ArgMax] = Stops,
         // x: g exp(x - y)
-        [Primitive.LogSumExp] = c => c.GiveSpread(0, v => Spread(c, v), g => g * (c.X - c.Term(Spread(c, c.Y.Variable))).Of(Primitive.Exp)),
+        [Primitive.LogSumExp] = c => c.GiveGuarded(
+            0, g => c.Term(Spread(c, g.Variable)) * (c.X - c.Term(Spread(c, c.Y.Variable))).Of(Primitive.Exp), guard => Spread(c, guard)),
         // x: g y - y sum(g y)
-        [Primitive.Softmax] = c => c.GiveSettledTerm(0, g => (g * c.Y) - (c.Y * SumAlong(c, g * c.Y))),
+        [Primitive.Softmax] = c => c.GiveAlong(0, Position(c), g => (g * c.Y) - (c.Y * SumAlong(c, g * c.Y))),
         // x: g - exp(y) sum(g)
-        [Primitive.LogSoftmax] = c => c.GiveSettledTerm(0, g => g - (c.Y.Of(Primitive.Exp) * SumAlong(c, g))),
+        [Primitive.LogSoftmax] = c => c.GiveAlong(0, Position(c), g => g - (c.Y.Of(Primitive.Exp) * SumAlong(c, g))),
 
         // x: g scattered back, equal indices add up
         [Primitive.Gather] = c =>
         {
             var gather = (Parameters.Gather)c.Equation.Parameters;
-            c.GiveSettled(0, g => c.Builder.ScatterAdd(g.Variable, c.Z.Variable, gather.Position, gather.Map, c.X.Type.Extents));
+            // One index a row: the guard of the row's element is the row's.
+            if (Enumerable.Range(0, c.Z.Type.Rank).All(gather.Map.Contains))
+                c.GiveGuarded(
+                    0,
+                    g => c.Term(c.Builder.ScatterAdd(g.Variable, c.Z.Variable, gather.Position, gather.Map, c.X.Type.Extents)),
+                    guard => c.Builder.Rearrange(guard, gather.Map.ToArray(), c.X.Type.Extents));
+            else
+                c.GiveSettled(0, g => c.Builder.ScatterAdd(g.Variable, c.Z.Variable, gather.Position, gather.Map, c.X.Type.Extents));
         },
         // values: g gathered
         [Primitive.ScatterAdd] = c =>
         {
             var gather = (Parameters.Gather)c.Equation.Parameters;
-            c.GiveSettled(0, g => c.Builder.Gather(g.Variable, c.Z.Variable, gather.Position, gather.Map));
+            c.GiveView(0, v => c.Builder.Gather(v, c.Z.Variable, gather.Position, gather.Map));
         },
         // x: the sum of g from the other end
         [Primitive.CumSum] = c =>
         {
             var scan = (Parameters.Scan)c.Equation.Parameters;
-            c.GiveSettledTerm(0, g => g.Of(Primitive.CumSum, scan with { Reverse = !scan.Reverse }));
+            c.GiveAlong(0, scan.Position, g => g.Of(Primitive.CumSum, scan with { Reverse = !scan.Reverse }));
         },
         // x: the sum of g exp(x - y) from the other end, in log space
-        [Primitive.LogCumSumExp] = c => c.GiveSettledTerm(0, g => LogSpace(c, g)),
+        [Primitive.LogCumSumExp] = c => c.GiveAlong(0, ((Parameters.Scan)c.Equation.Parameters).Position, g => LogSpace(c, g)),
         // x: g put back in place; the permutation is a constant
         [Primitive.Sort] = c =>
         {
             var position = ((Parameters.Sort)c.Equation.Parameters).Position;
             var map = Enumerable.Range(0, c.X.Type.Rank).Select(i => i == position ? -1 : i).ToArray();
-            c.GiveSettled(0, g => c.Builder.ScatterAdd(g.Variable, c.Equation.Results[1], position, map, c.X.Type.Extents));
+            c.GiveAlong(0, position, g => c.Term(c.Builder.ScatterAdd(g.Variable, c.Equation.Results[1], position, map, c.X.Type.Extents)));
         },
     };
 
@@ -234,8 +242,10 @@ public static class VjpRules
         if (spread.Length == 0)
             c.GiveView(0, Back);
         else
-            c.GiveSettled(0, g => Back(c.Builder.Sum(g.Variable, spread)));
+            c.GiveSummed(0, spread, Back);
     }
+
+    private static int Position(VjpContext c) => ((Parameters.Axis)c.Equation.Parameters).Position;
 
     private static int Spread(VjpContext c, int v) =>
         c.Term(v).SpreadOver(c.X.Type, ((Parameters.Reduce)c.Equation.Parameters).Positions).Variable;
@@ -243,17 +253,20 @@ public static class VjpRules
     private static void Extremum(VjpContext c)
     {
         var reduce = (Parameters.Reduce)c.Equation.Parameters;
-        c.GiveSettledTerm(0, g =>
-        {
-            var hits = c.Term(c.Builder.Convert(c.X.Of(Primitive.Equal, c.Term(Spread(c, c.Y.Variable))).Variable, ElementKind.Real));
-            var count = hits.Of(Primitive.Sum, reduce);
-            return hits * c.Term(Spread(c, (g / count).Variable));
-        });
+        c.GiveGuarded(
+            0,
+            g =>
+            {
+                var hits = c.Term(c.Builder.Convert(c.X.Of(Primitive.Equal, c.Term(Spread(c, c.Y.Variable))).Variable, ElementKind.Real));
+                var count = hits.Of(Primitive.Sum, reduce);
+                return hits * c.Term(Spread(c, (g / count).Variable));
+            },
+            guard => Spread(c, guard));
     }
 
     private static Term SumAlong(VjpContext c, Term x)
     {
-        EquatableArray<int> positions = [((Parameters.Axis)c.Equation.Parameters).Position];
+        EquatableArray<int> positions = [Position(c)];
         return x.Of(Primitive.Sum, new Parameters.Reduce(positions)).SpreadOver(x.Type, positions);
     }
 
