@@ -21,6 +21,15 @@ public static class LoweringRules
             return Exponentials(r, shift).Of(Primitive.Sum, r.Parameters).Of(Primitive.Log) + shift;
         }),
 
+        // The derivative of logsumexp: exact to the last digits also where x is large, and no other exponentials than the sum's.
+        new("exp(x - logsumexp(x))", "exp(x - m) / sum(exp(x - m))", [Primitive.Exp], r =>
+            r.X.Is(Primitive.Subtract, out var x, out var spread) && spread.Is(Primitive.Rearrange, out var y)
+            && y.Is(Primitive.Add, out var logarithm, out _) && logarithm.Is(Primitive.Log, out var sum)
+            && sum.Is(Primitive.Sum, out var exponentials) && exponentials.Is(Primitive.Exp, out var shifted)
+            && shifted.Is(Primitive.Subtract, out var same, out _) && same == x
+            && sum.Definition()!.Parameters is Parameters.Reduce reduce && y.SpreadOver(x.Type, reduce.Positions) == spread
+                ? exponentials / sum.SpreadOver(x.Type, reduce.Positions) : null),
+
         // A row of -inf alone, or with +inf, gives NaN.
         new("softmax(x)", "exp(x - max(x)) / sum(exp(x - max(x)))", [Primitive.Softmax], r =>
         {

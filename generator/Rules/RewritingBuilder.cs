@@ -8,11 +8,15 @@ namespace Dpo.Autodiff.Generator.Rules;
 /// </summary>
 public sealed class RewritingBuilder : ProgramBuilder
 {
+    /// <summary>Rules that undo each other would never end; the deepest nesting that was seen is a tenth of this.</summary>
+    private const int DeepestRewriting = 200;
+
     private readonly ILookup<Primitive, RewriteRule> rules;
     private readonly Dictionary<Key, EquatableArray<int>> known = [];
     private readonly Dictionary<int, Equation> definitions = [];
     private readonly Dictionary<int, int> uses = [];
     private readonly List<RewriteRule> applied = [];
+    private int depth;
 
     private RewritingBuilder(string name, IEnumerable<RewriteRule> rules)
         : base(name) =>
@@ -84,7 +88,10 @@ public sealed class RewritingBuilder : ProgramBuilder
         var key = Key.Of(primitive, parameters, operands, resultTypes);
         if (known.TryGetValue(key, out var results))
             return results;
-        results = Rewrite(primitive, parameters, operands, resultTypes) ?? Define(primitive, parameters, operands, resultTypes);
+        depth++;
+        results = (depth < DeepestRewriting ? Rewrite(primitive, parameters, operands, resultTypes) : null)
+            ?? Define(primitive, parameters, operands, resultTypes);
+        depth--;
         known[key] = results;
         return results;
     }

@@ -44,14 +44,14 @@ internal sealed class Sample
     }
 
     /// <summary>Standard normal reals, whole numbers below 3, coins.</summary>
-    public static double[][] Draw(Program program, int seed, Func<Random, double>? real = null)
+    public static double[][] Draw(Program program, int seed, Func<Random, double>? real = null, IReadOnlyDictionary<string, long>? extents = null)
     {
         var random = new Random(seed);
         real ??= Normal;
         return program.Inputs.Select(input =>
         {
             var type = program.Types[input.Variable];
-            var count = type.Extents.Aggregate(1L, (n, e) => n * ProgramEvaluator.Size(e, Extents));
+            var count = type.Extents.Aggregate(1L, (n, e) => n * ProgramEvaluator.Size(e, extents ?? Extents));
             return Enumerable.Range(0, (int)count).Select(_ => type.Kind switch
             {
                 ElementKind.Real => real(random),
