@@ -139,6 +139,9 @@ internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<stri
         // Indices in brackets are converted to whole numbers, whatever they are.
         if (instruction.Host == HostOperation.Convert && values is [ElaborateTensor or ElaborateValue.Range or ElaborateValue.Null or ElaborateValue.Optional])
             return values[0];
+        // `given ?? standard` reads both sides; a callee whose number is null has nothing on the one that is not chosen.
+        if (instruction.Host == HostOperation.Select && values is [ElaborateValue.Host condition, var whenTrue, var whenFalse] && path.Host.AsTruth(condition.Id) is { } truth)
+            return truth ? whenTrue : whenFalse;
         var operands = new int[values.Length];
         for (var i = 0; i < values.Length; i++)
         {

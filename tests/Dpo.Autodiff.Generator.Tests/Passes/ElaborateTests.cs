@@ -214,6 +214,16 @@ public sealed class ElaborateTests
         Assert.Contains("%1: real[pair token] = stop_gradient %0", ProgramPrinter.Print(program), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_callees_number_that_is_null_gives_way()
+    {
+        var program = Single("""
+            [Objective] public static Tensor F([Axes("pair")] Tensor x) => Helper(x, 0.5).sum();
+            private static Tensor Helper(Tensor x, double low, double? high = null) => (high ?? low) * x;
+            """);
+        Assert.Contains("multiply 0.5 %0", ProgramPrinter.Print(program), StringComparison.Ordinal);
+    }
+
     private static Program Single(string members, string name = "F")
     {
         var result = Elaborate.Run(Reading.Model(members, name));

@@ -34,9 +34,9 @@ internal static partial class PeerLogits
         double sigmoidWeight = 1.0,
         double bcoPairWeight = 0.0,
         double sftWeight = 0.0,
-        bool hinge = false,
+        double hingeWeight = 0.0,
         bool weighting = false,
-        double? ldAlpha = null)
+        double ldAlpha = 1.0)
     {
         var isLabel = isCompletion[.., 1..];
         var labels = ids[.., 1..];
@@ -47,7 +47,7 @@ internal static partial class PeerLogits
         var chosenReward = Preference.ImplicitReward(policy[0], reference[0], beta);
         var rejectedReward = Preference.ImplicitReward(policy[1], reference[1], beta);
         var margin = chosenReward - rejectedReward;
-        var losses = hinge ? relu(1 - margin) : -sigmoidWeight * logsigmoid(margin);
+        var losses = hingeWeight * relu(1 - margin) - sigmoidWeight * logsigmoid(margin);
         losses += bcoPairWeight * (-logsigmoid(chosenReward) - logsigmoid(-rejectedReward));
         var weights = PolicyWeights(logits[.., ..^1], tokens, isLabel).detach();
         if (weighting)
@@ -56,9 +56,7 @@ internal static partial class PeerLogits
             losses *= sides[0] * sides[1];
         }
 
-        var loss = losses.mean();
-        if (sftWeight != 0)
-            loss -= sftWeight * tokens.chunk(2, 0)[0].sum() / isLabel.chunk(2, 0)[0].sum();
+        var loss = losses.mean() - sftWeight * tokens.chunk(2, 0)[0].sum() / isLabel.chunk(2, 0)[0].sum();
         return (loss, policy[0].detach(), policy[1].detach(), chosenReward.detach(), rejectedReward.detach(), weights);
     }
 
@@ -92,14 +90,12 @@ internal static partial class PeerLogits
     }
 
     /// <summary>LD-DPO, Liu et al. 2024: tokens beyond the shorter response of the pair count alpha times.</summary>
-    private static Tensor LengthDesensitised(Tensor tokens, Tensor isLabel, double? alpha)
+    private static Tensor LengthDesensitised(Tensor tokens, Tensor isLabel, double alpha)
     {
-        if (alpha is not { } weight)
-            return tokens.sum(1);
         var lengths = isLabel.sum(1).chunk(2, 0);
         var shared = minimum(lengths[0], lengths[1]);
         var isShared = isLabel.cumsum(1) <= cat([shared, shared], 0).unsqueeze(1);
-        return where(isShared, tokens, weight * tokens).sum(1);
+        return where(isShared, tokens, alpha * tokens).sum(1);
     }
 
     /// <summary>WPO, Zhou et al. 2024: how likely the policy is to sample the response, relative to its own confidence.</summary>

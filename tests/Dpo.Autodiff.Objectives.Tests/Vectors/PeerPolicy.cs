@@ -2,6 +2,19 @@ using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Objectives.Tests.Vectors;
 
+/// <summary>What OpenRLHF forms ratios of, and what it averages over.</summary>
+public enum RatioLevel
+{
+    /// <summary>Ratios of tokens, averaged over all of them.</summary>
+    Token,
+
+    /// <summary>Ratios of tokens, averaged over each sample first.</summary>
+    Sample,
+
+    /// <summary>GSPO: ratios of sequences, averaged over each sample first.</summary>
+    Sequence,
+}
+
 /// <summary>How OpenRLHF corrects for samples of another engine.</summary>
 public enum RolloutCorrection
 {
@@ -57,20 +70,18 @@ internal static partial class PeerPolicy
         [Axes("sequence token"), NoGrad] Tensor rollout,
         double epsilon = 0.2,
         double? epsilonHigh = null,
-        double? dualClip = null,
-        bool tokenLevel = true,
-        bool sequenceRatio = false,
+        double dualClip = double.PositiveInfinity,
+        RatioLevel level = RatioLevel.Token,
         RolloutCorrection correction = RolloutCorrection.None,
         double low = 0.5,
         double high = 5.0)
     {
         var logRatio = policy - old;
-        var used = sequenceRatio ? RowMean(logRatio, isToken, 0).unsqueeze(1).expand_as(logRatio) : logRatio;
+        var used = level == RatioLevel.Sequence ? RowMean(logRatio, isToken, 0).unsqueeze(1).expand_as(logRatio) : logRatio;
         var (losses, clipped) = PolicyGradient.ClippedSurrogate(used, advantage, epsilon, epsilonHigh ?? epsilon);
-        if (dualClip is { } bound)
-            losses = where(advantage < 0, minimum(losses, -bound * advantage), losses);
+        losses = where(advantage < 0, minimum(losses, -dualClip * advantage), losses);
         losses *= Weight(old - rollout, isToken, correction, low, high).detach();
-        var loss = tokenLevel ? Mean(losses, isToken, 0) : RowMean(losses, isToken, CountEpsilon).mean();
+        var loss = level == RatioLevel.Token ? Mean(losses, isToken, 0) : RowMean(losses, isToken, CountEpsilon).mean();
         return (loss, Mean(clipped, isToken, 0), -Mean(logRatio, isToken, 0).detach(), Mean(rollout - old, isToken, 0).detach());
     }
 

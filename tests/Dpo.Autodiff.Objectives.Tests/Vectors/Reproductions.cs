@@ -133,9 +133,10 @@ internal static class Reproductions
         var arguments = Policy(published);
         arguments["rollout"] = published.Input("rollout_logprobs");
         arguments["epsilonHigh"] = published.OptionalNumber("clip_eps_high");
-        arguments["dualClip"] = published.OptionalNumber("dual_clip");
-        arguments["sequenceRatio"] = published.Text("policy_loss_type") == "gspo";
-        arguments["tokenLevel"] = published.Flag("token_level_loss", true) && published.Text("policy_loss_type") != "gspo";
+        arguments["dualClip"] = published.Number("dual_clip", double.PositiveInfinity);
+        arguments["level"] = published.Text("policy_loss_type") == "gspo" ? RatioLevel.Sequence
+            : published.Flag("token_level_loss", true) ? RatioLevel.Token
+            : RatioLevel.Sample;
         arguments["correction"] = !published.Flag("enable_vllm_is_correction") ? RolloutCorrection.None : published.Text("vllm_is_correction_type") switch
         {
             "icepop" => RolloutCorrection.IcePop,
@@ -241,9 +242,9 @@ internal static class Reproductions
                 ["sigmoidWeight"] = Weight("sigmoid"),
                 ["bcoPairWeight"] = Weight("bco_pair"),
                 ["sftWeight"] = Weight("sft"),
-                ["hinge"] = losses.Contains("hinge"),
+                ["hingeWeight"] = Weight("hinge"),
                 ["weighting"] = published.Flag("use_weighting"),
-                ["ldAlpha"] = published.OptionalNumber("ld_alpha"),
+                ["ldAlpha"] = published.Number("ld_alpha", 1),
             },
             Same("logits"),
             new Dictionary<string, string>(RewardOutputs) { ["chosenLogps"] = "chosen_logps", ["rejectedLogps"] = "rejected_logps", ["weights"] = "weights" });

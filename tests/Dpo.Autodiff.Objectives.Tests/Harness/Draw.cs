@@ -1,0 +1,112 @@
+using System.Reflection;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Dpo.Autodiff.Objectives.Tests.Harness;
+
+/// <summary>How large the drawn values are.</summary>
+public enum Magnitude
+{
+    /// <summary>As in training.</summary>
+    Usual,
+
+    /// <summary>Up to +-1e4.</summary>
+    Extreme,
+}
+
+/// <summary>Draws arguments for an objective from the names, axes and attributes of its parameters.</summary>
+internal sealed class Draw(int seed, long size, Magnitude magnitude)
+{
+    private readonly Random random = new(seed);
+
+    /// <summary>All of an objective's combinations of enum and Boolean values, absent and present tensors and numbers.</summary>
+    public static IEnumerable<Dictionary<string, object?>> Configurations(ObjectiveUnderTest objective)
+    {
+        IEnumerable<Dictionary<string, object?>> all = [[]];
+        foreach (var parameter in objective.Parameters)
+        {
+            if (Choices(parameter) is { } choices)
+                all = all.SelectMany(c => choices.Select(choice => new Dictionary<string, object?>(c) { [parameter.Name!] = choice })).ToArray();
+        }
+
+        return all;
+    }
+
+    /// <summary>Tensors in float64 (integers and Booleans in their own) for every tensor parameter that a configuration does not leave out.</summary>
+    public Dictionary<string, object?> Arguments(ObjectiveUnderTest objective, Dictionary<string, object?> configuration)
+    {
+        var arguments = new Dictionary<string, object?>(configuration);
+        foreach (var parameter in objective.TensorParameters)
+        {
+            var isLeftOut = configuration.TryGetValue(parameter.Name!, out var choice) && choice is null;
+            if (!isLeftOut)
+                arguments[parameter.Name!] = Tensor(objective, parameter);
+        }
+
+        return arguments;
+    }
+
+    private static object?[]? Choices(ParameterInfo parameter)
+    {
+        if (parameter.ParameterType.IsEnum)
+            return Enum.GetValues(parameter.ParameterType).Cast<object?>().ToArray();
+        if (parameter.ParameterType == typeof(bool))
+            return [false, true];
+        if (parameter.ParameterType == typeof(Tensor))
+            return parameter.HasDefaultValue ? [null, "present"] : null;
+        if (parameter.Name == "labelSmoothing")
+            return [parameter.DefaultValue, 0.1];
+        return Nullable.GetUnderlyingType(parameter.ParameterType) is null ? null : parameter.Name switch
+        {
+            "centering" => [null, 0.01],
+            "epsilonHigh" => [null, 0.28],
+            "dualClip" => [null, 3.0],
+            _ => [null, 0.5],
+        };
+    }
+
+    private Tensor Tensor(ObjectiveUnderTest objective, ParameterInfo parameter)
+    {
+        var shape = parameter.GetCustomAttribute<AxesAttribute>()!.Axes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Extent).ToArray();
+        var count = (int)shape.Aggregate(1L, (a, b) => a * b);
+        switch (parameter.Name)
+        {
+            case "winner" or "loser" or "first" or "second" when objective.TensorParameters.Any(p => p.Name == "strength"):
+                return tensor(Numbers(count, () => random.Next((int)Extent("player"))).Select(v => (long)v).ToArray(), shape, int64);
+            case "firstWins" or "secondWins" or "ties" or "count":
+                return tensor(Numbers(count, () => random.Next(6)), shape, float64);
+            case "chosenLength" or "rejectedLength" or "length":
+                return tensor(Numbers(count, () => random.Next(40)).Select(v => (long)v).ToArray(), shape, int64);
+            case "preference":
+                return tensor(Numbers(count, () => random.Next(3) - 1), shape, float64);
+            case "isDesirable" or "isTie":
+                return tensor(Numbers(count, () => random.Next(2)).Select(v => v > 0).ToArray(), shape, @bool);
+            case "isPresent":
+                var lengths = Numbers((int)shape[0], () => 1 + random.Next((int)shape[1]));
+                return tensor(Enumerable.Range(0, count).Select(i => i % shape[1] < lengths[i / (int)shape[1]]).ToArray(), shape, @bool);
+            case "weight":
+                return tensor(Numbers(count, random.NextDouble), shape, float64);
+            default:
+                // Log-probabilities that are averaged over tokens are below 0.
+                return tensor(Numbers(count, objective.Name == "Preference.Orpo" && shape.Length > 0 ? () => -Math.Abs(Value()) - 1e-4 : Value), shape, float64);
+        }
+    }
+
+    private double Value()
+    {
+        var usual = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        if (magnitude == Magnitude.Usual)
+            return 2 * usual;
+        return random.Next(4) switch { 0 => 1e4, 1 => -1e4, 2 => 100 * usual, _ => usual };
+    }
+
+    private static double[] Numbers(int count, Func<double> draw)
+    {
+        var values = new double[count];
+        for (var i = 0; i < count; i++)
+            values[i] = draw();
+        return values;
+    }
+
+    private long Extent(string axis) => axis switch { "player" => 5, "item" or "sample" => 4, _ => size };
+}
