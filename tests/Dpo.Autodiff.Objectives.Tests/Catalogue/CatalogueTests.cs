@@ -1,6 +1,5 @@
 using System.Reflection;
 using Dpo.Autodiff.Objectives.Tests.Harness;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Objectives.Tests.Catalogue;
