@@ -44,8 +44,9 @@ public static partial class Preference
 
     private static Tensor SortedLoss(Tensor better, Tensor worse, double beta, double labelSmoothing)
     {
-        var (betterQuantiles, _) = better.sort(0);
-        var (worseQuantiles, _) = worse.sort(0);
+        // Stable, so that equal gaps have their gradients in one order on every backend.
+        var (betterQuantiles, _) = better.sort(0, stable: true);
+        var (worseQuantiles, _) = worse.sort(0, stable: true);
         return LabelSmoothed(beta * (betterQuantiles - worseQuantiles), labelSmoothing);
     }
 }

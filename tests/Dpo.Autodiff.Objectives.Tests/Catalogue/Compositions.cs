@@ -3,6 +3,7 @@ using static TorchSharp.torch;
 namespace Dpo.Autodiff.Objectives.Tests.Catalogue;
 
 /// <summary>Objectives of this assembly that are made of every objective of the catalogue, read from its attributes.</summary>
+/// <remarks>What a callee takes as [NoGrad] is so here too: generated code detaches it there, which is the one intended difference from eager.</remarks>
 internal static partial class Compositions
 {
     /// <summary>All paired objectives with a reference, each weighted and nested in further work.</summary>
@@ -66,7 +67,7 @@ internal static partial class Compositions
         [Axes("example")] Tensor policy,
         [Axes("example"), NoGrad] Tensor reference,
         [Axes("example")] Tensor isDesirable,
-        [Axes("")] Tensor delta) =>
+        [Axes(""), NoGrad] Tensor delta) =>
         Preference.Kto(policy, reference, isDesirable, policy, reference).loss
         + Preference.ApoZeroUnpaired(policy, reference, isDesirable).loss
         + Preference.Bco(policy, reference, isDesirable, delta).loss;
@@ -77,9 +78,9 @@ internal static partial class Compositions
         [Axes("")] Tensor tie,
         [Axes("game")] Tensor first,
         [Axes("game")] Tensor second,
-        [Axes("game")] Tensor firstWins,
-        [Axes("game")] Tensor secondWins,
-        [Axes("game")] Tensor ties) =>
+        [Axes("game"), NoGrad] Tensor firstWins,
+        [Axes("game"), NoGrad] Tensor secondWins,
+        [Axes("game"), NoGrad] Tensor ties) =>
         BradleyTerry.Wins(strength, first, second, firstWins).loss
         + BradleyTerry.Games(strength, first, second, firstWins, secondWins, tie).loss
         + BradleyTerry.Davidson(strength, tie, first, second, firstWins, secondWins, ties).loss
@@ -87,7 +88,7 @@ internal static partial class Compositions
         + Thurstone.CaseFive(strength, first, second, firstWins, secondWins).loss;
 
     [Objective]
-    internal static Tensor Labelled([Axes("pair")] Tensor first, [Axes("pair")] Tensor second, [Axes("pair")] Tensor preference) =>
+    internal static Tensor Labelled([Axes("pair")] Tensor first, [Axes("pair")] Tensor second, [Axes("pair"), NoGrad] Tensor preference) =>
         RewardModel.Davidson(first, second, preference).loss + RewardModel.RaoKupper(first, second, preference).loss;
 
     [Objective]

@@ -47,7 +47,9 @@ internal static class Closeness
         arguments.OfType<Tensor>().Concat(outcome.Results.Values).Concat(outcome.Gradients.Values.OfType<Tensor>())
             .SelectMany(Doubles).Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(1).Max();
 
-    public static double[] Doubles(Tensor tensor) => tensor.detach().to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
+    public static double[] Doubles(Tensor tensor) =>
+        // TorchSharp 0.107 cannot enumerate a tensor without elements.
+        tensor.numel() == 0 ? [] : tensor.detach().to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
 
     private static double Error(double[] expected, double[] values) =>
         expected.Zip(values, (e, v) => double.IsFinite(e) ? double.IsNaN(v) ? double.PositiveInfinity : Math.Abs(e - v) : 0).DefaultIfEmpty(0).Max();
