@@ -297,13 +297,25 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     public EquatableArray<DTypeTerm> Promoted(ElementKind? kind, params ElaborateTensor[] tensors)
     {
         var own = tensors.Where(t => !t.IsWeak).ToArray();
-        var terms = own.SelectMany(t => t.DType.Select(term => term with { HasDimensions = term.HasDimensions && t.Rank > 0 })).Distinct().ToEquatableArray();
+        var terms = own.SelectMany(Met).Distinct().ToEquatableArray();
         if (terms.Count == 0)
             return FixedType(kind switch { Integer => "Int64", Boolean => "Bool", _ => "Float32" }, tensors.Any(t => t.Rank > 0));
         if (tensors.Any(t => t.IsWeak && KindOf(t) == Real))
             return Lift(terms, DTypeLift.Float);
         // A whole number beside conditions alone makes whole numbers.
         return kind == Integer && own.All(t => KindOf(t) == Boolean) ? FixedType("Int64", own.Any(t => t.Rank > 0)) : terms;
+    }
+
+    /// <summary>What a tensor's dtype is promoted from where it meets others.</summary>
+    private static IEnumerable<DTypeTerm> Met(ElaborateTensor tensor)
+    {
+        if (tensor.Rank > 0)
+            return tensor.DType;
+        // Reduced to no dimensions, a tensor has the dtype that those with dimensions gave it: numbers among them had no say but that it is real.
+        var outvoted = tensor.DType.Any(t => t.HasDimensions) ? tensor.DType.Where(t => !t.HasDimensions && !t.IsParameter).ToArray() : [];
+        var isReal = outvoted.Any(t => t.Source is "Float32" or "Float64");
+        return tensor.DType.Where(t => !outvoted.Contains(t))
+            .Select(t => t with { HasDimensions = false, Lift = isReal ? DTypeLift.Float : t.Lift });
     }
 
     private ElaborateTensor New(

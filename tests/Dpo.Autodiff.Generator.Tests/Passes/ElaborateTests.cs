@@ -224,6 +224,13 @@ public sealed class ElaborateTests
         Assert.Contains("multiply 0.5 %0", ProgramPrinter.Print(program), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_number_that_met_a_tensor_has_no_say_in_its_sums_dtype()
+    {
+        var program = Single("""[Objective] public static Tensor F([Axes("pair")] Tensor x, [Axes("pair")] Tensor m) => where(m, x, 0.0).sum() / 2 + x.sum();""");
+        Assert.All(program.Outputs[0].DType, term => Assert.Equal("x", term.Source));
+    }
+
     private static Program Single(string members, string name = "F")
     {
         var result = Elaborate.Run(Reading.Model(members, name));
