@@ -71,30 +71,27 @@ internal sealed class FormulaRow
         ? new FormulaRow(writer, inner, inner.Result, Indices).Along("softmax", ((Parameters.Axis)inner.Parameters).Position)
         : null;
 
-    /// <summary>
-    /// The derivative of a cumulative log-sum-exp, exp(x) cumsum(g exp(-y)), which is computed as the difference of its positive and
-    /// its negative part in log space.
-    /// </summary>
+    /// <summary>exp(logcumsumexp(l) + x) is exp(x) cumsum(exp(l)): the derivative of a cumulative log-sum-exp is computed in log space.</summary>
     public FormulaText? LogSpaceScan()
     {
-        if (Part(Equation.Operands[0]) is not { } part || Part(Equation.Operands[1]) is not { } other || part.Shift != other.Shift || part.Y != other.Y)
+        if (Part(Equation) is not { } part)
             return null;
-        var logarithm = part.Logarithm;
-        var spread = new List<Equation>();
-        while (Defined(logarithm) is { Primitive: Primitive.Rearrange } rearrange)
-        {
-            spread.Add(rearrange);
-            logarithm = rearrange.Operands[0];
-        }
+        if (writer.DefinitionOf(part.Logarithms.Id) is not { Primitive: Primitive.Where } where)
+            return Scanned(part, FormulaText.Call("exp", writer.Write(part.Logarithms, Indices)));
+        FormulaText Exponential(Atom atom) => atom.IsNumber(double.NegativeInfinity)
+            ? FormulaText.Atom("0") : FormulaText.Call("exp", writer.Write(atom, Indices));
+        return Scanned(part, FormulaText.Call("where", writer.Write(where.Operands[0], Indices), Exponential(where.Operands[1]), Exponential(where.Operands[2])));
+    }
 
-        if (Defined(logarithm) is not { Primitive: Primitive.Where } where || Defined(where.Operands[1]) is not { Primitive: Primitive.Log } log)
+    /// <summary>exp(x) cumsum(h exp(-y)), computed as the difference of its positive and its negative part in log space.</summary>
+    public FormulaText? LogSpaceDifference()
+    {
+        if (Part(Definition(Equation.Operands[0])) is not { } part || Part(Definition(Equation.Operands[1])) is not { } other || part.Shift != other.Shift)
             return null;
-        var scan = (Parameters.Scan)part.Scan.Parameters;
-        var indices = spread.Aggregate(Indices, (at, rearrange) => new FormulaRow(writer, rearrange, rearrange.Result, at).SourceIndices());
-        var term = writer.Write(log.Operands[0], indices) * FormulaText.Call("exp", -writer.Write(part.Y, Indices));
-        var index = FormulaIndex.Of(Type)[scan.Position];
-        var sum = FormulaText.Atom($"cumsum[{index}{(scan.Reverse ? FromTheEnd : "")}]({term.Text})");
-        return FormulaText.Call("exp", writer.Write(part.Shift, Indices)) * sum;
+        if (Definition(part.Logarithms) is not { Primitive: Primitive.Where } where || Definition(where.Operands[1]) is not { Primitive: Primitive.Subtract } difference
+            || Definition(difference.Operands[0]) is not { Primitive: Primitive.Log } logarithm)
+            return null;
+        return Scanned(part, writer.Write(logarithm.Operands[0], Indices) * FormulaText.Call("exp", -writer.Write(difference.Operands[1], Indices)));
     }
 
     /// <summary>clamp(x, low, high) where both bounds follow each other.</summary>
@@ -211,16 +208,23 @@ internal sealed class FormulaRow
 
     private static IEnumerable<string> InOrder(IEnumerable<Extent> extents) => extents.Select(e => e.ToString()).OrderBy(e => e, StringComparer.Ordinal);
 
-    /// <summary>exp(logcumsumexp(logarithm - y) + shift).</summary>
-    private (Equation Scan, Atom Logarithm, Atom Y, Atom Shift)? Part(Atom atom)
+    private FormulaText Scanned((Equation Scan, Atom Logarithms, Atom Shift) part, FormulaText term)
     {
-        if (!atom.IsVariable || writer.DefinitionOf(atom.Id) is not { Primitive: Primitive.Exp } exp || !exp.Operands[0].IsVariable
-            || writer.DefinitionOf(exp.Operands[0].Id) is not { Primitive: Primitive.Add } sum)
+        var scan = (Parameters.Scan)part.Scan.Parameters;
+        var sum = FormulaText.Atom($"cumsum[{FormulaIndex.Of(Type)[scan.Position]}{(scan.Reverse ? FromTheEnd : "")}]({term.Text})");
+        return FormulaText.Call("exp", writer.Write(part.Shift, Indices)) * sum;
+    }
+
+    private Equation? Definition(Atom atom) => atom.IsVariable ? writer.DefinitionOf(atom.Id) : null;
+
+    /// <summary>exp(logcumsumexp(logarithms) + shift).</summary>
+    private (Equation Scan, Atom Logarithms, Atom Shift)? Part(Equation? exp)
+    {
+        if (exp?.Primitive != Primitive.Exp || Definition(exp.Operands[0]) is not { Primitive: Primitive.Add } sum)
             return null;
         for (var side = 0; side < 2; side++)
-            if (sum.Operands[side].IsVariable && writer.DefinitionOf(sum.Operands[side].Id) is { Primitive: Primitive.LogCumSumExp } scan
-                && writer.DefinitionOf(scan.Operands[0].Id) is { Primitive: Primitive.Subtract } difference)
-                return (scan, difference.Operands[0], difference.Operands[1], sum.Operands[1 - side]);
+            if (Definition(sum.Operands[side]) is { Primitive: Primitive.LogCumSumExp } scan)
+                return (scan, scan.Operands[0], sum.Operands[1 - side]);
         return null;
     }
 }

@@ -12,7 +12,7 @@ internal static class FormulaRules
         [Primitive.Negate] = c => -c.X,
         [Primitive.Absolute] = c => FormulaText.Call("abs", c.X),
         [Primitive.Sign] = c => FormulaText.Call("sign", c.X),
-        [Primitive.Exp] = c => c.Softmax() ?? FormulaText.Call("exp", c.X),
+        [Primitive.Exp] = c => c.Softmax() ?? c.LogSpaceScan() ?? FormulaText.Call("exp", c.X),
         [Primitive.ExpM1] = c => FormulaText.Call("exp", c.X) - One,
         [Primitive.Log] = c => FormulaText.Call("log", c.X),
         [Primitive.Log1P] = c => FormulaText.Call("log", One + c.X),
@@ -31,7 +31,7 @@ internal static class FormulaRules
         [Primitive.Erf] = c => FormulaText.Call("erf", c.X),
 
         [Primitive.Add] = c => c.X + c.Z,
-        [Primitive.Subtract] = c => c.LogSpaceScan() ?? c.X - c.Z,
+        [Primitive.Subtract] = c => c.LogSpaceDifference() ?? c.X - c.Z,
         // What is the same everywhere comes first: beta * (chosen - rejected).
         [Primitive.Multiply] = c => c.Mean() ?? (c.IsUniform(1) && !c.IsUniform(0) ? c.Z * c.X : c.X * c.Z),
         [Primitive.Divide] = c => c.Mean() ?? c.X / c.Z,
