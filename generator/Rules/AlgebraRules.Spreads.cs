@@ -11,6 +11,8 @@ public static partial class AlgebraRules
     private static RewriteRule[] Spreads =>
     [
         new("f(x, fill(s))", "f(x, s)", Pointwise, FillAsScalar),
+        new("fill(x)", "spread(x)", [Primitive.Fill], r =>
+            r.X.Atom.IsVariable && r.X.Type.Kind == r.Type.Kind ? SpreadOver(r.X, r.Type) : null),
         new("f(spread(x), spread(y))", "spread(f(x, y))", Pointwise, BeforeSpreading),
         new("rearrange(rearrange(x))", "rearrange(x)", [Primitive.Rearrange], r =>
         {
@@ -32,7 +34,7 @@ public static partial class AlgebraRules
         if (r.Operands.Count < 2 || r.Type.Kind == ElementKind.Boolean && r.Primitive is not (>= Primitive.Equal and <= Primitive.GreaterOrEqual))
             return null;
         var operands = r.Operands.Select((o, i) =>
-            new Term(r.Builder, o) is var term && term.Is(Primitive.Fill, out var s) && !(r.Primitive == Primitive.Where && i == 0) ? s : term).ToArray();
+            new Term(r.Builder, o) is var term && term.Is(Primitive.Fill, out var s) && !s.Atom.IsVariable && !(r.Primitive == Primitive.Where && i == 0) ? s : term).ToArray();
         var isChanged = operands.Where((o, i) => o.Atom != r.Operands[i]).Any();
         // The kind of the result must still follow from a variable.
         var isTyped = operands.Where((o, i) => o.Atom.IsVariable && !(r.Primitive == Primitive.Where && i == 0)).Any()

@@ -36,7 +36,7 @@ public static class TermPatterns
     /// <summary>The literal or host scalar that every element equals, where that is known.</summary>
     public static Atom? Scalar(this Term term) => !term.Atom.IsVariable ? term.Atom : term.Definition() switch
     {
-        { Primitive: Primitive.Fill } fill => fill.Operands[0],
+        { Primitive: Primitive.Fill } fill when !fill.Operands[0].IsVariable => fill.Operands[0],
         { Primitive: Primitive.Rearrange } rearrange => (term with { Atom = rearrange.Operands[0] }).Scalar(),
         _ => null,
     };

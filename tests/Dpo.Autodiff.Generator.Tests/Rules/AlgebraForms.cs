@@ -88,6 +88,7 @@ public sealed record AlgebraForm(string Row, string Name, Program Program, bool 
         Make("f(x, fill(s))", (s, x, _) => x * Filled(s, 3)),
         Make("f(x, fill(s))", (s, x, _) => Filled(s, 3).Of(Primitive.Less, x), "comparison"),
         Make("f(x, fill(s))", (s, x, _) => Mask(s).Select(Filled(s, 3), x), "where"),
+        Make("fill(x)", (s, x, _) => x * new Term(s.Builder, Atom.Variable(s.Builder.Fill(s.Input("w").Atom, [Pair, Token])))),
         Make("f(spread(x), spread(y))", (s, _, _) => s.Spread(s.Input("w", Pair), [Pair, Token], 0, -1).Of(Primitive.Exp)),
         Make("f(spread(x), spread(y))", (s, _, _) => s.Spread(s.Input("w", Pair), [Pair, Token, Vocab], 0, -1, -1) * s.Spread(s.Input("v", Token), [Pair, Token, Vocab], -1, 0, -1), "partly"),
         Make("f(spread(x), spread(y))", (s, _, _) => s.Spread(s.Input("w", Pair, Extent.One), [Pair, Token], 0, 1) + 2, "expanded"),
