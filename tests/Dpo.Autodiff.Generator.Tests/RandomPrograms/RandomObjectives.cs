@@ -180,7 +180,7 @@ internal sealed class RandomObjectives
         var x = Real(wide, depth - 1);
         return random.Next(7) switch
         {
-            0 => Function("sum dim", axes, t => $"{t}.sum({dim})", (v, _) => v.sum(dim), x),
+            0 => Function("sum dim", axes, t => $"{t}.sum([{dim}])", (v, _) => v.sum([dim]), x),
             1 => Function("mean dim", axes, t => $"{t}.mean([{dim}])", (v, _) => v.mean([dim]), x),
             2 => Function("amax", axes, t => $"{t}.amax([{dim}])", (v, m) => { m.Ties(v, position); return v.amax([dim]); }, x),
             3 => Function("amin", axes, t => $"{t}.amin([{dim}])", (v, m) => { m.Ties(v, position); return v.amin([dim]); }, x),
