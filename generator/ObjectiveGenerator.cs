@@ -72,11 +72,7 @@ public sealed class ObjectiveGenerator : IIncrementalGenerator
             .Select(g => AssemblyFiles.Fused(g.Key, MostAccessible(g.Select(c => c.Accessibility))))
             .ToEquatableArray();
 
-    private static string MostAccessible(IEnumerable<string> accessibilities)
-    {
-        string[] order = ["public", "protected internal", "internal", "protected", "private protected", "private"];
-        return order.First(accessibilities.Contains);
-    }
+    private static string MostAccessible(IEnumerable<string> accessibilities) => accessibilities.Contains("public") ? "public" : "internal";
 
     private static void Add(SourceProductionContext output, EquatableArray<SourceFile> files)
     {

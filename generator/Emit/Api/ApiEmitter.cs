@@ -27,7 +27,10 @@ internal sealed class ApiEmitter
 
     private string Arguments => string.Join(", ", names.Parameters.Select(p => SourceWriter.Identifier(p.Name)));
 
-    /// <summary>Accessibility of members of the nested class: what cannot be said there is internal to its container.</summary>
+    /// <summary>
+    /// Accessibility of what is generated. A private objective's is internal: its members stand in classes of their own, which the
+    /// containing class must reach.
+    /// </summary>
     private string MemberAccessibility => names.Objective.Model.Accessibility == "public" ? "public" : "internal";
 
     public void Fused(SourceWriter writer)
@@ -114,7 +117,7 @@ internal sealed class ApiEmitter
         writer.Line(GeneratedFile.GeneratedCode);
         var properties = names.Results.Select(r => $"{ObjectiveNames.Tensor} {ObjectiveNames.Pascal(r)}")
             .Concat(names.Gradients.Select(p => $"{ObjectiveNames.Tensor}? {names.GradientOf(p)}"));
-        using (writer.Block($"{names.Objective.Model.Accessibility} readonly record struct {names.ResultType}({string.Join(", ", properties)}) : global::System.IDisposable"))
+        using (writer.Block($"{MemberAccessibility} readonly record struct {names.ResultType}({string.Join(", ", properties)}) : global::System.IDisposable"))
         {
             writer.Line("/// <summary>Disposes the results and the gradients.</summary>");
             using (writer.Block("public void Dispose()"))
@@ -136,7 +139,7 @@ internal sealed class ApiEmitter
         var isTyped = tensors.Length is > 0 and <= 6;
         const string Module = "global::TorchSharp.torch.nn.Module";
         var types = string.Join(", ", tensors.Select(ObjectiveNames.Type).Append(names.ReturnType));
-        using (writer.Block($"{names.Objective.Model.Accessibility} sealed class {names.LossType} : {(isTyped ? $"{Module}<{types}>" : Module)}"))
+        using (writer.Block($"{MemberAccessibility} sealed class {names.LossType} : {(isTyped ? $"{Module}<{types}>" : Module)}"))
         {
             foreach (var parameter in names.HyperParameters)
                 writer.Line($"private readonly {ObjectiveNames.Type(parameter)} {Field(parameter)};");

@@ -72,7 +72,7 @@ internal sealed class RandomObjectives
     }
 
     private static RandomNode Input(RandomInput input) =>
-        new("input " + input.Name, input.Axes, input.Kind != RandomInputKind.Mask, _ => input.Name, (_, _) => throw new InvalidOperationException("bound at evaluation"), []);
+        new("input " + input.Name, input.Axes, input.Kind is not (RandomInputKind.Mask or RandomInputKind.Index), _ => input.Name, (_, _) => throw new InvalidOperationException("bound at evaluation"), []);
 
     /// <summary>The tree with its input leaves bound to tensors.</summary>
     public static RandomNode Bind(RandomNode node, IReadOnlyDictionary<string, Tensor> values) =>
