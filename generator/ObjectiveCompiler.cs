@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dpo.Autodiff.Generator.Diagnostics;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Model;
@@ -15,7 +16,23 @@ public sealed record CompileResult(CompiledObjective? Objective, EquatableArray<
 /// </summary>
 public static class ObjectiveCompiler
 {
+    /// <summary>The last results: in one build the generator and the analyzer ask for the same.</summary>
+    private const int MostRecent = 256;
+
+    private static readonly ConcurrentDictionary<ObjectiveModel, CompileResult> Recent = new();
+
     public static CompileResult Compile(ObjectiveModel model, CancellationToken cancellation)
+    {
+        if (Recent.TryGetValue(model, out var known))
+            return known;
+        var result = CompileNew(model, cancellation);
+        if (Recent.Count >= MostRecent)
+            Recent.Clear();
+        Recent[model] = result;
+        return result;
+    }
+
+    private static CompileResult CompileNew(ObjectiveModel model, CancellationToken cancellation)
     {
         try
         {

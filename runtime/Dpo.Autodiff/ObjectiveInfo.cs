@@ -45,8 +45,8 @@ public sealed class ObjectiveInfo
     {
         var text = new StringBuilder();
         text.Append(Name).Append('[').AppendJoin(' ', Axes).Append("]\n").Append(Formula).Append('\n');
-        foreach (var (parameter, formula) in Gradients.OrderBy(gradient => gradient.Key, StringComparer.Ordinal))
-            text.Append("d/d").Append(parameter).Append(" = ").Append(formula).Append('\n');
+        foreach (var (_, formula) in Gradients.OrderBy(gradient => gradient.Key, StringComparer.Ordinal))
+            text.Append(formula).Append('\n');
         foreach (var stage in Stages)
             text.Append("stage ").Append(stage).Append('\n');
         return text.Append(CultureInfo.InvariantCulture, $"reads {BytesRead} and writes {BytesWritten} bytes an element\n").ToString();
