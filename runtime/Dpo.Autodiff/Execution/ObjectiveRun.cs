@@ -129,10 +129,13 @@ public static class ObjectiveRun
         return made;
     }
 
-    // The handle and dtype of each tensor. Returns whether the compute type is double: where some value is.
+    // The handle and dtype of each tensor. Returns whether the compute type is double: as in torch, numbers without dimensions count only
+    // where none has any.
     private static bool Read(ObjectiveSpec spec, ReadOnlySpan<Tensor?> tensors, Span<nint> handles, Span<sbyte> dtypes)
     {
         var isDouble = false;
+        var isSingle = false;
+        var isDoubleNumber = false;
         for (var i = 0; i < tensors.Length; i++)
         {
             dtypes[i] = -1;
@@ -140,10 +143,18 @@ public static class ObjectiveRun
                 continue;
             var dtype = TensorHandle.DType(handles[i] = tensor.Handle);
             dtypes[i] = (sbyte)dtype;
-            isDouble |= dtype == ScalarType.Float64 && (spec.Parameters[i].Uses & ParameterUses.Value) != 0;
+            var parameter = spec.Parameters[i];
+            if ((parameter.Uses & ParameterUses.Value) == 0)
+                continue;
+            if (parameter.Axes.Length == 0)
+                isDoubleNumber |= dtype == ScalarType.Float64;
+            else if (dtype == ScalarType.Float64)
+                isDouble = true;
+            else
+                isSingle |= DTypePromotion.IsFloating(dtype);
         }
 
-        return isDouble;
+        return isDouble || (isDoubleNumber && !isSingle);
     }
 
     // The gradients that a backward through the call has to give.

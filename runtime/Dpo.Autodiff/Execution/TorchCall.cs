@@ -24,8 +24,9 @@ internal static class TorchCall
         {
             var slot = kernel.Outputs[i];
             var output = call.Output(slot);
-            if (!call.Wants(output) || made[i] is not { } tensor)
+            if (!call.Wants(output))
                 continue;
+            var tensor = made[i] ?? throw new InvalidOperationException($"{call.Spec.Name}: output {i} was not computed.");
 
             // An input that is handed through, or one tensor as two outputs, must not be shared with the caller.
             tensor = tensor.to(call.DType(slot.Kind));

@@ -360,6 +360,20 @@ public class FusedTests
     }
 
     [Fact]
+    public void OtherDevicesTakeTorch()
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] tensors = [.. Enumerable.Range(0, 4).Select(i => ones(5, device: META).requires_grad_(i < 2))];
+        foreach (var variant in new[] { DpoObjective.Variant, DpoObjective.ThreeResults })
+        {
+            var results = DpoObjective.Fused(variant, tensors);
+            Assert.Equal(META.type, results[0].device_type);
+            results[0].backward();
+            Assert.Equal([5], tensors[0].grad!.shape);
+        }
+    }
+
+    [Fact]
     public void DetachedResultsAreOutsideTheGraph()
     {
         using var scope = NewDisposeScope();
