@@ -30,10 +30,22 @@ internal static class TorchCall
 
             // An input that is handed through, or one tensor as two outputs, must not be shared with the caller.
             tensor = tensor.to(call.DType(slot.Kind));
-            var isShared = Array.IndexOf(inputs, made[i]) >= 0 || Array.IndexOf(made, made[i]) < i;
+            var isShared = Contains(inputs, made[i]) || Contains(made.AsSpan(0, i), made[i]);
             tensor = isShared ? tensor.clone() : tensor.contiguous();
             outputs[output] = TensorHandle.Release(tensor.alias());
         }
+    }
+
+    // By reference: equality of tensors compares their elements.
+    private static bool Contains(ReadOnlySpan<Tensor> tensors, Tensor tensor)
+    {
+        foreach (var other in tensors)
+        {
+            if (ReferenceEquals(other, tensor))
+                return true;
+        }
+
+        return false;
     }
 
     private static Tensor Input(in KernelCall call, Slot slot, Device device)

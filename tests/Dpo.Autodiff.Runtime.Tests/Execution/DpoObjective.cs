@@ -95,7 +95,7 @@ internal static class DpoObjective
         var scale = tensor(beta, inputs[0].dtype, inputs[0].device);
         var chosen = scale * (inputs[0] - inputs[2]);
         var rejected = scale * (inputs[1] - inputs[3]);
-        return [(-nn.functional.logsigmoid(chosen - rejected)).mean(), chosen, rejected];
+        return [(rejected - chosen).exp().log1p().mean(), chosen, rejected];
     }
 
     private static Tensor[] TorchGradient(ReadOnlySpan<Tensor> inputs, double beta)
