@@ -72,14 +72,12 @@ internal sealed unsafe class AutogradNode : NativeNode, ISavedInputs
         {
             // One gradient too many makes backward() throw.
             BackwardFailure.Note(exception);
-            foreach (var handle in made)
-                TensorHandle.Dispose(handle);
+            TensorHandle.DisposeAll(made);
             return new(returned.Take(edgeCount + 1), edgeCount + 1);
         }
         finally
         {
-            for (var i = 0; i < count; i++)
-                TensorHandle.Dispose(upstreams[i]);
+            TensorHandle.DisposeAll(new(upstreams, count));
         }
     }
 
@@ -138,8 +136,7 @@ internal sealed unsafe class AutogradNode : NativeNode, ISavedInputs
         }
         finally
         {
-            foreach (var handle in standIns)
-                TensorHandle.Dispose(handle);
+            TensorHandle.DisposeAll(standIns);
         }
     }
 

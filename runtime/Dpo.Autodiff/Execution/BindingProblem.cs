@@ -65,6 +65,15 @@ internal static class BindingProblem
     internal static ObjectiveArgumentException TooSmall(ObjectiveSpec spec, int axis, long size) =>
         new(spec.Name, spec.Parameters[0].Name, $"the tensors are too small: axis {Number(axis)} of a result would have size {Number(size)}.");
 
+    /// <summary>A backend that was asked for by name must be the one that answers.</summary>
+    internal static void ThrowIfOutOfReach(ObjectiveSpec spec, Backend backend, int deviceType)
+    {
+        if (backend == Backend.Cuda)
+            throw new InvalidOperationException($"{BackendChoice.Variable} is 'cuda', but {spec.Name} has no CUDA kernels: 'torch' runs on every device.");
+        if (deviceType >= 0 && deviceType != (int)TorchSharp.DeviceType.CPU)
+            throw new InvalidOperationException($"{BackendChoice.Variable} is 'simd', but the tensors of {spec.Name} are not on the CPU: 'torch' runs on every device.");
+    }
+
     private static string FirstWith(ObjectiveSpec spec, int name, int index, int axis, ReadOnlySpan<Tensor?> tensors)
     {
         for (var i = 0; i <= index; i++)

@@ -43,18 +43,12 @@ internal static unsafe class LoopCall
         }
         catch
         {
-            foreach (ref var output in outputs)
-            {
-                TensorHandle.Dispose(output);
-                output = 0;
-            }
-
+            TensorHandle.DisposeAll(outputs);
             throw;
         }
         finally
         {
-            foreach (var copy in copies[..copied])
-                TensorHandle.Dispose(copy);
+            TensorHandle.DisposeAll(copies[..copied]);
         }
     }
 

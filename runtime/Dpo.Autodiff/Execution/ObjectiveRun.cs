@@ -50,20 +50,9 @@ public static class ObjectiveRun
         var fewOutputs = default(FewHandles);
         var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
         call.Run(isRecorded: false, outputs);
-        try
-        {
-            for (var i = 0; i < variant.Results.Length; i++)
-                outputs[i] = TensorHandle.Cast(outputs[i], call.ResultType(i));
-            if (differentiable.Length > 0)
-                Record(new RecordedCall(call, needs, differentiable), tensors, handles, outputs);
-        }
-        catch
-        {
-            foreach (var output in outputs)
-                TensorHandle.Dispose(output);
-            throw;
-        }
-
+        Cast(call, outputs, variant.Results.Length);
+        if (differentiable.Length > 0)
+            Record(new RecordedCall(call, needs, differentiable), tensors, handles, outputs);
         var results = new Tensor[variant.Results.Length];
         for (var i = 0; i < results.Length; i++)
             results[i] = Tensor.UnsafeCreateTensor(outputs[i]);
@@ -115,15 +104,10 @@ public static class ObjectiveRun
         var fewOutputs = default(FewHandles);
         var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
         call.Run(isRecorded: false, outputs);
+        Cast(call, outputs, count);
         var made = new Tensor?[count];
-        for (var i = 0; i < results; i++)
-            made[i] = Tensor.UnsafeCreateTensor(TensorHandle.Cast(outputs[i], call.ResultType(i)));
-        for (var k = 0; k < variant.Gradients.Length; k++)
-        {
-            if (outputs[results + k] != 0)
-                made[results + k] = Tensor.UnsafeCreateTensor(TensorHandle.Cast(outputs[results + k], (ScalarType)dtypes[variant.Gradients[k]]));
-        }
-
+        for (var i = 0; i < count; i++)
+            made[i] = outputs[i] == 0 ? null : Tensor.UnsafeCreateTensor(outputs[i]);
         KeepAlive(tensors);
         GC.KeepAlive(upstream);
         return made;
@@ -208,10 +192,38 @@ public static class ObjectiveRun
             else
                 FunctionNode.Record(recorded, tensors, connected, recorded.Variant.GradientInputs);
         }
-        finally
+        catch
         {
-            for (var i = 0; i < results.Length; i++)
-                outputs[results[i]] = connected[i];
+            PutBack(results, connected, outputs);
+            TensorHandle.DisposeAll(outputs);
+            throw;
+        }
+
+        PutBack(results, connected, outputs);
+    }
+
+    private static void PutBack(int[] results, ReadOnlySpan<nint> connected, Span<nint> outputs)
+    {
+        for (var i = 0; i < results.Length; i++)
+            outputs[results[i]] = connected[i];
+    }
+
+    // The first outputs in the dtype that they have for the caller.
+    private static void Cast(in KernelCall call, Span<nint> outputs, int count)
+    {
+        try
+        {
+            var results = call.Variant.Results.Length;
+            for (var i = 0; i < count; i++)
+            {
+                if (outputs[i] != 0)
+                    outputs[i] = TensorHandle.Cast(outputs[i], i < results ? call.ResultType(i) : (ScalarType)call.DTypes[call.Variant.Gradients[i - results]]);
+            }
+        }
+        catch
+        {
+            TensorHandle.DisposeAll(outputs);
+            throw;
         }
     }
 

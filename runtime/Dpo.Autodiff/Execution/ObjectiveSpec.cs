@@ -33,6 +33,7 @@ public sealed class ObjectiveSpec(string name, string[] axes, TensorParameter[] 
     /// <param name="extents">Receives the size of each axis; 0 where only absent tensors have it.</param>
     /// <returns>False where the eager method has to answer: it is asked for, or no value is a floating-point number.</returns>
     /// <exception cref="ObjectiveArgumentException">A tensor does not comply.</exception>
+    /// <exception cref="InvalidOperationException">The environment asks for a backend that does not exist or cannot reach the tensors.</exception>
     public bool Bind(ReadOnlySpan<Tensor?> tensors, Span<long> extents)
     {
         extents.Fill(Unbound);
@@ -65,7 +66,10 @@ public sealed class ObjectiveSpec(string name, string[] axes, TensorParameter[] 
 
         foreach (ref var extent in extents)
             extent = Math.Max(extent, 0);
-        return isFloating && BackendChoice.Current != Backend.Eager;
+        var backend = BackendChoice.Current;
+        if (backend is Backend.Simd or Backend.Cuda)
+            BindingProblem.ThrowIfOutOfReach(this, backend, device.Type);
+        return isFloating && backend != Backend.Eager;
     }
 
     // Returns whether it is a value of a floating-point dtype.

@@ -81,11 +81,7 @@ internal sealed class RecordedCall
         lock (precomputed)
         {
             isDisposed = true;
-            foreach (ref var handle in precomputed.AsSpan())
-            {
-                TensorHandle.Dispose(handle);
-                handle = 0;
-            }
+            TensorHandle.DisposeAll(precomputed);
         }
     }
 
@@ -136,16 +132,18 @@ internal sealed class RecordedCall
             call.Run(isRecorded, outputs);
             for (var k = 0; k < gradients.Length; k++)
             {
-                if (outputs[count + k] != 0)
-                    gradients[k] = isRecorded ? TensorHandle.CastRecorded(outputs[count + k], DTypes[k]) : TensorHandle.Cast(outputs[count + k], DTypes[k]);
+                if (outputs[count + k] == 0)
+                    continue;
+                gradients[k] = outputs[count + k];
+                outputs[count + k] = 0;
+                gradients[k] = isRecorded ? TensorHandle.CastRecorded(gradients[k], DTypes[k]) : TensorHandle.Cast(gradients[k], DTypes[k]);
             }
         }
         finally
         {
-            foreach (var handle in inputs)
-                TensorHandle.Dispose(handle);
-            foreach (var handle in zeros)
-                TensorHandle.Dispose(handle);
+            TensorHandle.DisposeAll(inputs);
+            TensorHandle.DisposeAll(zeros);
+            TensorHandle.DisposeAll(outputs);
         }
     }
 

@@ -168,6 +168,18 @@ internal static unsafe class TensorHandle
         Tensor.UnsafeCreateTensor(handle).Dispose();
     }
 
+    /// <summary>Gives up handles, and forgets them.</summary>
+    /// <remarks>For <c>catch</c> and <c>finally</c>: a loop there keeps its method out of the just-in-time compiler's last tier.</remarks>
+    internal static void DisposeAll(Span<nint> handles)
+    {
+        foreach (ref var handle in handles)
+        {
+            var given = handle;
+            handle = 0;
+            Dispose(given);
+        }
+    }
+
     /// <summary>Takes the handle out of a tensor, which is invalid afterwards.</summary>
     internal static nint Release(Tensor tensor)
     {

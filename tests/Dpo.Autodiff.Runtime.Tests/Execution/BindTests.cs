@@ -110,6 +110,27 @@ public class BindTests
         Assert.Equal("DPO_AUTODIFF_BACKEND is 'gpu'. It may be torch, simd, cuda, eager or check.", exception.Message);
     }
 
+    [Fact]
+    public void ABackendByNameAnswersOrThrows()
+    {
+        using var scope = NewDisposeScope();
+        using (new Route(Backend.Simd))
+        {
+            Span<long> extents = stackalloc long[3];
+            Assert.True(Spec.Bind(Tensors(), extents));
+            Assert.Throws<InvalidOperationException>(() => Bind([.. Tensors().Select(tensor => tensor!.to(META))]));
+        }
+
+        using (new Route(Backend.Cuda))
+            Assert.Throws<InvalidOperationException>(() => Bind(Tensors()));
+
+        static void Bind(Tensor?[] tensors)
+        {
+            Span<long> extents = stackalloc long[3];
+            Spec.Bind(tensors, extents);
+        }
+    }
+
     private static Size Axis(int axis, long coefficient = 1) => new(0, new SizeTerm(axis, coefficient));
 
     private static Tensor?[] Tensors() => [randn(4, 5, 7), zeros(4, 5, ScalarType.Int64), ones(4, 5, ScalarType.Bool), ones(2, 3), ones([])];

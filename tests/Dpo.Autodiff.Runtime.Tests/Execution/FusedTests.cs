@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Dpo.Autodiff.Execution;
 using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Runtime.Tests.Execution;

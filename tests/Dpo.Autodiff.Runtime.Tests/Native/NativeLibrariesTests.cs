@@ -35,6 +35,22 @@ public class NativeLibrariesTests
     }
 
     [Fact]
+    public void LoadsFromAPrivateFileThatItRemoves()
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        var before = Leftovers();
+        Assert.False(NativeLibraries.TryLoadFromFile([1, 2, 3]));
+
+        // Any small library will do: the shim itself must not be loaded twice.
+        var library = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "libSystem.Native.so");
+        Assert.True(NativeLibraries.TryLoadFromFile(File.ReadAllBytes(library)));
+        Assert.Equal(before, Leftovers());
+
+        static int Leftovers() => Directory.GetDirectories(Path.GetTempPath(), ".dpo-autodiff-*").Length;
+    }
+
+    [Fact]
     public void RejectsWhatIsNoLibrary()
     {
         Assert.Throws<InvalidDataException>(() => ElfVersions.Weaken(new byte[100], "libstdc++.so.6", "GLIBCXX_3.4.32"));
