@@ -58,6 +58,19 @@ public static partial class Formulas
         return writer.Line(name, variable);
     }
 
+    /// <summary>Writes variables in one line each, in terms of the results and of others that have names: <c>sum7[pair] = sum[token](exp(x - max3))</c>.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="named">Variables and their names.</param>
+    internal static Func<int, string> Equations(Program program, IReadOnlyDictionary<int, string> named)
+    {
+        var writer = new FormulaWriter(program, input => input.Name, StageComment);
+        NameResults(writer, program);
+        foreach (var name in named)
+            if (writer.DefinitionOf(name.Key) is not null && !writer.IsNamed(name.Key))
+                writer.Name(name.Key, name.Value);
+        return variable => writer.Line(writer.IsNamed(variable) ? writer.NameOf(variable) : program.Inputs.First(i => i.Variable == variable).Name, variable);
+    }
+
     /// <summary>The gradients of a scalar loss are those of the loss itself: its upstream is 1.</summary>
     private static Program WithUnitUpstream(Program joint)
     {

@@ -15,8 +15,28 @@ internal sealed class Fusion
     {
         foreach (var statement in program.Statements)
             statement.Open();
-        return new Fusion(program).Nest(program.Statements, 0);
+        return Sunk(new Fusion(program).Nest(program.Statements, 0));
     }
+
+    /// <summary>Statements outside all loops come as late as they can, so that they share a stage.</summary>
+    private static List<LoopItem> Sunk(List<LoopItem> items)
+    {
+        for (var i = items.Count - 1; i >= 0; i--)
+        {
+            if (items[i] is not LoopItem.Leaf leaf)
+                continue;
+            var made = leaf.Statement.Results;
+            var place = i + 1;
+            while (place < items.Count && !Statements(items[place]).Any(s => s.Reads.Any(r => made.Contains(r.Variable))))
+                place++;
+            items.Insert(place, leaf);
+            items.RemoveAt(i);
+        }
+
+        return items;
+    }
+
+    private static IReadOnlyList<Statement> Statements(LoopItem item) => item is LoopGroup group ? group.Members : [((LoopItem.Leaf)item).Statement];
 
     private List<LoopItem> Nest(IReadOnlyList<Statement> statements, int depth)
     {

@@ -20,8 +20,14 @@ internal static class LoopCosts
         _ => 1,
     };
 
-    /// <summary>A load or store, by where the buffer is.</summary>
-    public static double Access(BufferScope scope) => scope switch { BufferScope.Register => 0, BufferScope.Global => 3, _ => 1 };
+    /// <summary>A load or store of one element by itself.</summary>
+    public static double Access(BufferScope scope) => scope switch { BufferScope.Register => 0, BufferScope.Global => 2, _ => 1 };
+
+    /// <summary>A load or store in the lanes of a vector, side by side: memory is no faster for that, a row in the cache is.</summary>
+    public static double LaneAccess(BufferScope scope) => scope switch { BufferScope.Register => 0, BufferScope.Global => 1, _ => 0.2 };
+
+    /// <summary>A load or store in the lanes of a vector, each somewhere else.</summary>
+    public static double ScatteredAccess(BufferScope scope) => scope switch { BufferScope.Register => 0, BufferScope.Global => 4, _ => 2 };
 
     public static double Trips(Extent extent) => Math.Max(1, extent.Constant + extent.Terms.Sum(t => t.Coefficient * NamedSize));
 

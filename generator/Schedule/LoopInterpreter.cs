@@ -22,9 +22,12 @@ public sealed class LoopInterpreter
     private readonly long[] coordinates;
     private readonly long[] loads;
     private readonly long[] stores;
+    private readonly bool backwards;
 
-    private LoopInterpreter(LoopProgram program, IReadOnlyList<double[]> inputs, IReadOnlyList<double> scalars, IReadOnlyDictionary<string, long> extents)
+    private LoopInterpreter(
+        LoopProgram program, IReadOnlyList<double[]> inputs, IReadOnlyList<double> scalars, IReadOnlyDictionary<string, long> extents, bool backwards)
     {
+        this.backwards = backwards;
         this.program = program;
         this.scalars = scalars;
         this.extents = extents;
@@ -42,10 +45,15 @@ public sealed class LoopInterpreter
     /// <param name="inputs">The elements of every input of the source program, in order.</param>
     /// <param name="scalars">The value of every host scalar.</param>
     /// <param name="extents">The size of every named axis.</param>
+    /// <param name="backwards">Parallel loops from the end: their iterations do not depend on each other.</param>
     public static LoopRun Run(
-        LoopProgram program, IReadOnlyList<double[]> inputs, IReadOnlyList<double> scalars, IReadOnlyDictionary<string, long> extents)
+        LoopProgram program,
+        IReadOnlyList<double[]> inputs,
+        IReadOnlyList<double> scalars,
+        IReadOnlyDictionary<string, long> extents,
+        bool backwards = false)
     {
-        var run = new LoopInterpreter(program, inputs, scalars, extents);
+        var run = new LoopInterpreter(program, inputs, scalars, extents, backwards);
         foreach (var stage in program.Stages)
             run.Visit(stage.Body, depth: 0);
         var outputs = new double[program.Source.Outputs.Count][];
@@ -74,9 +82,11 @@ public sealed class LoopInterpreter
                     Visit(child, depth);
                 break;
             case LoopNode.Loop loop:
-                var size = SizeOf(program.Loops[loop.Variable].Extent);
-                for (coordinates[loop.Variable] = 0; coordinates[loop.Variable] < size; coordinates[loop.Variable]++)
+                var variable = program.Loops[loop.Variable];
+                var size = SizeOf(variable.Extent);
+                for (long i = 0; i < size; i++)
                 {
+                    coordinates[loop.Variable] = backwards && variable.Iterator == IteratorType.Parallel ? size - 1 - i : i;
                     if (depth == 0)
                         Forget();
                     Visit(loop.Body, depth + 1);
@@ -178,7 +188,8 @@ public sealed class LoopInterpreter
         {
             var best = largest[combine.Buffer];
             var position = Value(combine.Position!.Value);
-            if (!double.IsNaN(best) && (double.IsNaN(operand) || operand > best))
+            var isEqual = operand == best || (double.IsNaN(operand) && double.IsNaN(best));
+            if (isEqual ? position < before : !double.IsNaN(best) && !(operand < best))
                 (largest[combine.Buffer], elements[place]) = (operand, position);
             return;
         }

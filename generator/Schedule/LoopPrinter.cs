@@ -27,7 +27,9 @@ public sealed class LoopPrinter
         for (var i = 0; i < program.Stages.Count; i++)
         {
             var stage = program.Stages[i];
-            text.Append("stage ").Append(Number(i + 1)).Append(": ").Append(stage.Comment).Append('\n');
+            text.Append("stage ").Append(Number(i + 1)).Append('\n');
+            foreach (var line in stage.Comment.Split('\n'))
+                Line(1, "// " + line);
             Print(stage.Body, 1);
             if (stage.Barrier.Length > 0)
                 text.Append("barrier: ").Append(stage.Barrier).Append('\n');

@@ -1,28 +1,36 @@
 using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Passes;
 
 namespace Dpo.Autodiff.Generator.Schedule;
 
 /// <summary>Writes the loop tree as a loop program: bodies, accumulators, loads and stores.</summary>
 internal sealed class LoopWriter : BodyWriter
 {
+    private const int CommentLines = 12;
+
     private readonly StorageMap storage;
     private readonly ISet<LoopGroup> vectors;
+    private readonly Func<int, string>? equation;
     private readonly List<LoopGroup> path = [];
     private readonly SortedDictionary<int, LoopVariable> loops = [];
+    private readonly Dictionary<int, double> evaluations = [];
 
-    private LoopWriter(Materialisation program, StorageMap storage, ISet<LoopGroup> vectors)
+    private LoopWriter(Materialisation program, StorageMap storage, ISet<LoopGroup> vectors, bool isQuoted)
         : base(program)
     {
         this.storage = storage;
         this.vectors = vectors;
+        equation = isQuoted ? Formulas.Equations(program.Program, storage.Names) : null;
     }
 
-    public static LoopProgram Write(Materialisation program, List<LoopItem> tree, ISet<LoopGroup> vectors, string name)
+    /// <summary>The loop program, and how often each variable that is not stored is evaluated.</summary>
+    public static (LoopProgram Program, IReadOnlyDictionary<int, double> Evaluations) Write(
+        Materialisation program, List<LoopItem> tree, ISet<LoopGroup> vectors, string name, bool isQuoted)
     {
         var storage = StorageMap.Of(program, vectors);
-        var writer = new LoopWriter(program, storage, vectors);
+        var writer = new LoopWriter(program, storage, vectors, isQuoted);
         var stages = writer.Stages(tree);
-        return new LoopProgram(
+        var loops = new LoopProgram(
             name,
             program.Program,
             storage.Buffers.ToEquatableArray(),
@@ -30,6 +38,13 @@ internal sealed class LoopWriter : BodyWriter
             writer.Kinds.ToEquatableArray(),
             stages.ToEquatableArray(),
             writer.Sizes.ToEquatableArray());
+        return (loops, writer.evaluations);
+    }
+
+    protected override void Evaluated(int variable, int level)
+    {
+        var times = path.Take(level).Aggregate(1.0, (n, loop) => n * LoopCosts.Trips(loop.Extent));
+        evaluations[variable] = evaluations.TryGetValue(variable, out var before) ? before + times : times;
     }
 
     protected override int LevelOf(int loop)
@@ -111,8 +126,14 @@ internal sealed class LoopWriter : BodyWriter
 
     private static LoopNode Sequence(List<LoopNode> nodes) => nodes.Count == 1 && nodes[0] is LoopNode.Loop ? nodes[0] : new LoopNode.Sequence(nodes.ToEquatableArray());
 
-    private string Comment(IEnumerable<Statement> made) =>
-        string.Join("; ", made.Where(s => s.Equation is not null).Select(s => ProgramPrinter.Print(Program.Program, s.Equation!)));
+    /// <summary>What a stage computes, in the user's names: its results and gradients, and what they are reduced from.</summary>
+    private string Comment(IReadOnlyCollection<Statement> made)
+    {
+        if (equation is null)
+            return "";
+        var lines = made.SelectMany(s => s.Kind == StatementKind.Copy ? [s.Variable] : s.Results).Distinct().Select(equation).Distinct().ToList();
+        return string.Join("\n", lines.Count <= CommentLines ? lines : lines.Take(CommentLines).Concat(["..."]));
+    }
 
     /// <summary>What the later stages wait for.</summary>
     private string Barrier(IReadOnlyCollection<Statement> made, IEnumerable<Statement> later)
@@ -225,25 +246,14 @@ internal sealed class LoopWriter : BodyWriter
         Bodies[path.Count].Nodes.Add(new LoopNode.Combine(storage[statement.Variable].Accumulator, [], Monoids.Of(equation.Primitive), operand, position));
     }
 
-    /// <summary>Adds a value to the place that its index names. A value that is where(c, x, 0) is added only where c holds, and its index is read only there.</summary>
+    /// <summary>Adds a value to the place that its index names. A value that is zero but where a condition holds is added only there, and its index is read only there.</summary>
     private void Scatter(Statement statement, EquatableArray<IndexExpression> body)
     {
         var equation = statement.Equation!;
         var scatter = (Parameters.Gather)equation.Parameters;
         var (values, index) = (equation.Operands[0].Id, equation.Operands[1].Id);
-        LoopAtom value;
-        int? predicate = null;
-        if (!Program.IsRead(values) && Program.Definition(values) is { Primitive: Primitive.Where } where && where.Operands[2].IsNumber(0) && where.Operands[1].IsVariable)
-        {
-            var condition = where.Operands[0].IsVariable ? Evaluate(where.Operands[0].Id, body, default) : new LoopAtom(LoopAtomKind.Literal, where.Operands[0].Payload);
-            predicate = Both(null, condition);
-            value = Evaluate(where.Operands[1].Id, body, default(Guards).Where(predicate));
-        }
-        else
-        {
-            value = Evaluate(values, body, default);
-        }
-
+        int? predicate = Program.Support(values) is { } support ? Both(null, Evaluate(support, body, default)) : null;
+        var value = Evaluate(values, body, predicate is null ? default : default(Guards).Where(predicate));
         var place = Evaluate(index, body, default);
         if (place.Kind != LoopAtomKind.Value)
             place = Compute(ElementKind.Integer, Primitive.Convert, new Parameters.Convert(null), place);

@@ -90,6 +90,27 @@ internal sealed class Materialisation
                 && program.Types[e.Operands[0].Id].Extents[((Parameters.Gather)e.Parameters).Position] == extent);
     }
 
+    /// <summary>The condition that a variable is zero without, where its equation says so: a where against 0, its negative or a multiple.</summary>
+    public int? Support(int variable)
+    {
+        if (definitions[variable] is not { } equation)
+            return null;
+        var operands = equation.Operands;
+        return equation.Primitive switch
+        {
+            Primitive.Where when operands[2].IsNumber(0) && operands[0].IsVariable => operands[0].Id,
+            Primitive.Negate when operands[0].IsVariable => Support(operands[0].Id),
+            Primitive.Multiply or Primitive.Divide when operands[0].IsVariable && IsUniform(operands[1]) => Support(operands[0].Id),
+            Primitive.Multiply when operands[1].IsVariable && IsUniform(operands[0]) => Support(operands[1].Id),
+            _ => null,
+        };
+    }
+
+    /// <summary>Whether an operand is one number everywhere.</summary>
+    private bool IsUniform(Atom atom) =>
+        !atom.IsVariable || program.Types[atom.Id].Rank == 0
+        || (definitions[atom.Id] is { Primitive: Primitive.Rearrange } rearrange && program.Types[rearrange.Operands[0].Id].Rank == 0);
+
     private void Collect()
     {
         var isReached = Reached();

@@ -31,6 +31,9 @@ internal sealed class StorageMap
     /// <summary>How many loops are outside of the place where a statement's buffer is cleared before it is accumulated into.</summary>
     public Dictionary<Statement, int> InitialiseDepth { get; } = [];
 
+    /// <summary>What stored variables, and others that are outputs, are called.</summary>
+    public Dictionary<int, string> Names { get; } = [];
+
     public Storage this[int variable] => storages[variable];
 
     public int OutputBuffer(int output) => program.Program.Inputs.Count + output;
@@ -63,8 +66,15 @@ internal sealed class StorageMap
 
     private void Choose(Statement statement)
     {
+        if (statement.Kind == StatementKind.Copy)
+            Names[statement.Variable] = Buffers[OutputBuffer(statement.Outputs[0])].Name;
         foreach (var result in statement.Results)
+        {
             storages[result] = Choose(statement, result);
+            var buffer = storages[result].Memory >= 0 ? storages[result].Memory : storages[result].Accumulator;
+            Names[result] = buffer >= 0 ? Buffers[buffer].Name : Name(statement, result);
+        }
+
         if (statement.Kind == StatementKind.Reduce)
             InitialiseDepth[statement] = statement.KeptDepth;
     }
@@ -100,6 +110,8 @@ internal sealed class StorageMap
         var positions = all.Where(p => !dropped.Contains(p)).ToEquatableArray();
         InitialiseDepth[statement] = contracted.Length;
         var scope = contracted.Length > 0 ? BufferScope.Row : BufferScope.Global;
+        if (isReduction)
+            name += scope == BufferScope.Row ? "Row" : "All";
         return new Storage(accumulator, Add(name, type.Kind, positions.Select(p => type.Extents[p]).ToEquatableArray(), scope, BufferRole.Workspace), positions);
     }
 

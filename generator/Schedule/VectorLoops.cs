@@ -95,20 +95,27 @@ internal sealed class VectorLoops
         private double Access(int buffer, EquatableArray<IndexExpression> index)
         {
             var memory = owner.program.Buffers[buffer];
-            var cost = LoopCosts.Access(memory.Scope);
             var last = memory.Extents.Count - 1;
             while (last >= 0 && memory.Extents[last].IsOne)
                 last--;
-            var isUnit = true;
+            var (isUnit, isUniform) = (true, true);
             for (var p = 0; p < index.Count; p++)
             {
                 if (index[p] is IndexExpression.Indirect indirect)
+                {
+                    isUniform &= !varying.Contains(indirect.Value);
                     isUnit &= !varying.Contains(indirect.Value);
+                }
                 else if (((IndexExpression.Affine)index[p]).Terms.FirstOrDefault(t => t.Loop == loop) is { } term)
+                {
+                    isUniform = false;
                     isUnit &= term.Stride == 1 && p == last;
+                }
             }
 
-            return isUnit ? cost / speedup : Math.Max(cost, 2);
+            if (isUniform)
+                return LoopCosts.Access(memory.Scope) / speedup;
+            return isUnit ? Math.Max(LoopCosts.LaneAccess(memory.Scope), LoopCosts.Access(memory.Scope) / speedup) : LoopCosts.ScatteredAccess(memory.Scope);
         }
     }
 }

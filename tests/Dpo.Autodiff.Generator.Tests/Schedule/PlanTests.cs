@@ -61,6 +61,21 @@ public class PlanTests
         return Match(Scheduled.Joint(s.Result(difference.Of(Primitive.LogSigmoid).Of(Primitive.Sum, new Parameters.Reduce([0, 1])))));
     }
 
+    [Theory]
+    [InlineData(0, 4)]
+    [InlineData(3, 0)]
+    [InlineData(1, 1)]
+    public void SizesOfZeroAndOneRun(long pairs, long tokens)
+    {
+        var extents = new Dictionary<string, long> { ["pair"] = pairs, ["token"] = tokens };
+        foreach (var loops in new[] { Scheduled.Joint(DpoProgram()), Scheduled.Of(MaskedMean()), Scheduled.Joint(MaskedMean()), Scheduled.Backward(MaskedMean()) })
+        {
+            var inputs = loops.Source.Inputs.Select(i => loops.Source.Types[i.Variable])
+                .Select(type => Enumerable.Repeat(type.Kind == ElementKind.Boolean ? 1.0 : 0.25, (int)type.Extents.Aggregate(1L, (n, e) => n * ProgramEvaluator.Size(e, extents))).ToArray());
+            Scheduled.Check(loops, inputs.ToArray(), extents, Sample.Parameters);
+        }
+    }
+
     private static Program DpoProgram()
     {
         var s = new Sample();

@@ -32,11 +32,8 @@ internal static class Scheduled
         var scalars = HostEvaluator.Run(loops.Source.Host, parameters ?? new Dictionary<string, double>(), extents);
         var expected = ProgramEvaluator.Run(loops.Source, inputs, scalars, extents);
         var run = LoopInterpreter.Run(loops, inputs, scalars, extents);
-        for (var o = 0; o < expected.Length; o++)
-            for (var i = 0; i < expected[o].Length; i++)
-                Assert.True(
-                    Same(expected[o][i], run.Outputs[o][i]),
-                    $"{loops.Source.Outputs[o].Name}[{i}] is {run.Outputs[o][i]:R}, not {expected[o][i]:R}\n{ProgramPrinter.Print(loops.Source)}\n{LoopPrinter.Print(loops)}");
+        Compare(loops, expected, run.Outputs);
+        Compare(loops, expected, LoopInterpreter.Run(loops, inputs, scalars, extents, backwards: true).Outputs);
 
         var traffic = LoopTraffic.Of(loops);
         for (var b = 0; b < loops.Buffers.Count; b++)
@@ -44,6 +41,15 @@ internal static class Scheduled
             Assert.Equal(run.Loads[b], traffic.Loads[b].At(extents));
             Assert.Equal(run.Stores[b], traffic.Stores[b].At(extents));
         }
+    }
+
+    private static void Compare(LoopProgram loops, double[][] expected, double[][] actual)
+    {
+        for (var o = 0; o < expected.Length; o++)
+            for (var i = 0; i < expected[o].Length; i++)
+                Assert.True(
+                    Same(expected[o][i], actual[o][i]),
+                    $"{loops.Source.Outputs[o].Name}[{i}] is {actual[o][i]:R}, not {expected[o][i]:R}\n{ProgramPrinter.Print(loops.Source)}\n{LoopPrinter.Print(loops)}");
     }
 
     private static bool Same(double expected, double actual) =>
