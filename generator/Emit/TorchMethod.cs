@@ -72,7 +72,7 @@ internal sealed class TorchMethod
             return name;
         var value = atom.IsHost ? $"scalars[{Text(atom.Id)}]" : isWhole ? Text((long)atom.Number) + "L" : Literals.CSharp(atom.Number);
         name = NewName(ScalarName(atom) + (isWhole ? "Whole" : ""));
-        var comment = atom.IsHost ? $" // {Formulas.Host(Program, atom.Id)}" : "";
+        var comment = atom.IsHost && Formulas.Host(Program, atom.Id) is var meaning && meaning != name ? " // " + meaning : "";
         declarations.Line($"using {TorchNames.Scalar} {name} = {(atom.IsHost && isWhole ? "(long)" : "")}{value};{comment}");
         return numbers[key] = name;
     }

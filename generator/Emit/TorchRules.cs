@@ -177,10 +177,12 @@ internal static class TorchRules
         var kept = source.Where(s => s >= 0).Select(s => s - dropped.Count(d => d < s)).ToArray();
         if (kept.Where((s, i) => s != i).Any())
             text += $".permute({string.Join(", ", kept.Select(s => TorchRow.Text(s)))})";
-        for (var i = 0; i < source.Count; i++)
-            if (source[i] < 0)
-                text += $".unsqueeze({TorchRow.Text(i)})";
         var isExpanded = source.Where((s, i) => s < 0 ? !c.Type.Extents[i].IsOne : operand.Extents[s] != c.Type.Extents[i]).Any();
+        // Positions in front are made by expand itself.
+        var leading = isExpanded ? source.TakeWhile(s => s < 0).Count() : 0;
+        for (var i = leading; i < source.Count; i++)
+            if (source[i] < 0)
+                text += $".unsqueeze({TorchRow.Text(i - leading)})";
         return isExpanded ? text + $".expand({c.Shape(c.Type.Extents)})" : text;
     }
 

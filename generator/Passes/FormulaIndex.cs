@@ -46,7 +46,15 @@ internal static class FormulaIndex
     /// <summary>index - start.</summary>
     public static string Back(string index, Extent start) => start == Extent.Fixed(0) ? index : index + "-" + (start.IsFixed || IsName(start) ? Size(start) : $"({Size(start)})");
 
-    public static string Flipped(string index, Extent extent) => Size(extent - Extent.One) + "-" + Enclosed(index);
+    /// <summary>The place from the other end; flipped twice it is the index again.</summary>
+    public static string Flipped(string index, Extent extent)
+    {
+        var last = Size(extent - Extent.One) + "-";
+        if (!index.StartsWith(last, StringComparison.Ordinal))
+            return last + Enclosed(index);
+        var inner = index.Substring(last.Length);
+        return inner[0] == '(' && inner[inner.Length - 1] == ')' ? inner.Substring(1, inner.Length - 2) : Enclosed(inner) == inner ? inner : last + Enclosed(index);
+    }
 
     /// <summary>A size: <c>|pair|</c>, <c>2*|pair|</c>, <c>|token|-1</c>.</summary>
     public static string Size(Extent extent)

@@ -34,28 +34,31 @@ internal sealed class FormulaRow
 
     public FormulaText Operand(int operand, string[] indices) => writer.Write(Equation.Operands[operand], indices);
 
-    /// <summary>Whether an operand is one number, the same at every index.</summary>
-    public bool IsUniform(int operand)
+    /// <summary>How much an operand is the same everywhere: a literal 3, a host scalar 2, a tensor without axes 1, else 0.</summary>
+    public int Uniformity(int operand)
     {
         var atom = Equation.Operands[operand];
-        while (atom.IsVariable && writer.DefinitionOf(atom.Id) is { Primitive: Primitive.Rearrange } spread)
+        while (atom.IsVariable && writer.DefinitionOf(atom.Id) is { Primitive: Primitive.Rearrange or Primitive.Fill } spread)
             atom = spread.Operands[0];
-        return !atom.IsVariable || writer.Program.Types[atom.Id].Rank == 0;
+        return atom.IsLiteral ? 3 : atom.IsHost ? 2 : writer.Program.Types[atom.Id].Rank == 0 ? 1 : 0;
     }
 
     public string[] With(int position, string index) => Indices.Select((x, i) => i == position ? index : x).ToArray();
 
-    /// <summary>A sum divided, also a size at a time, by the number of its terms.</summary>
+    /// <summary>A sum divided, also a size at a time, by the number of its terms; a factor in the same scalar stands before it.</summary>
     public FormulaText? Mean()
     {
         var count = new List<Extent>();
+        FormulaText? factor = null;
         var equation = Equation;
         while (equation.Primitive is Primitive.Divide or Primitive.Multiply)
         {
-            if (!equation.Operands[0].IsVariable || !equation.Operands[1].IsHost || Defined(equation.Operands[0]) is not { } inner
-                || writer.SizeOf(equation.Operands[1].Id, isInverse: equation.Primitive == Primitive.Multiply) is not { } sizes)
+            if (!equation.Operands[1].IsHost || Defined(equation.Operands[0]) is not { } inner
+                || writer.SizesIn(equation.Operands[1].Id, isDivisor: equation.Primitive == Primitive.Divide) is not { } sizes)
                 return null;
-            count.AddRange(sizes);
+            count.AddRange(sizes.Divisor);
+            if (sizes.Factor is { } next)
+                factor = factor is null ? next : factor * next;
             equation = inner;
         }
 
@@ -63,7 +66,10 @@ internal sealed class FormulaRow
             return null;
         var source = writer.Program.Types[equation.Operands[0].Id];
         var terms = ((Parameters.Reduce)equation.Parameters).Positions.Select(p => source.Extents[p]).Where(e => !e.IsOne);
-        return InOrder(terms).SequenceEqual(InOrder(count)) ? new FormulaRow(writer, equation, equation.Result, Indices).Reduced("mean") : null;
+        if (!InOrder(terms).SequenceEqual(InOrder(count)))
+            return null;
+        var mean = new FormulaRow(writer, equation, equation.Result, Indices).Reduced("mean");
+        return factor is null ? mean : factor * mean;
     }
 
     /// <summary>exp(log_softmax(x)).</summary>
@@ -170,10 +176,15 @@ internal sealed class FormulaRow
         return FormulaText.Atom(Indices[position] == index || index == FormulaIndex.Single ? text : $"{text}[{index} = {Indices[position]}]");
     }
 
+    /// <summary>Wanted from the other end, a scan is the scan from the other end of the flipped operand.</summary>
     public FormulaText Scanned(string name)
     {
         var scan = (Parameters.Scan)Equation.Parameters;
-        return Along(name, scan.Position, scan.Reverse ? FromTheEnd : "");
+        var extent = Type.Extents[scan.Position];
+        var index = FormulaIndex.Fresh([extent], Indices.Where((_, i) => i != scan.Position))[0];
+        return Indices[scan.Position] != index && FormulaIndex.Flipped(Indices[scan.Position], extent) == index
+            ? FormulaText.Atom($"{name}[{index}{(scan.Reverse ? "" : FromTheEnd)}]({Operand(0, With(scan.Position, FormulaIndex.Flipped(index, extent))).Text})")
+            : Along(name, scan.Position, scan.Reverse ? FromTheEnd : "");
     }
 
     /// <summary>The source at the place that the index says.</summary>

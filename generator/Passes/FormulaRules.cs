@@ -33,7 +33,7 @@ internal static class FormulaRules
         [Primitive.Add] = c => c.X + c.Z,
         [Primitive.Subtract] = c => c.LogSpaceDifference() ?? c.X - c.Z,
         // What is the same everywhere comes first: beta * (chosen - rejected).
-        [Primitive.Multiply] = c => c.Mean() ?? (c.IsUniform(1) && !c.IsUniform(0) ? c.Z * c.X : c.X * c.Z),
+        [Primitive.Multiply] = c => c.Mean() ?? (c.Uniformity(1) > c.Uniformity(0) ? c.Z * c.X : c.X * c.Z),
         [Primitive.Divide] = c => c.Mean() ?? c.X / c.Z,
         [Primitive.Power] = c => FormulaText.Power(c.X, c.Z),
         [Primitive.Minimum] = c => FormulaText.Call("min", c.X, c.Z),

@@ -44,7 +44,9 @@ public sealed record FormulaText(string Magnitude, int Precedence, bool IsNegati
     public static FormulaText operator -(FormulaText x, FormulaText y) => x + -y;
 
     private static FormulaText Difference(FormulaText x, FormulaText y) => new(
-        $"{x.Enclosed(SumPrecedence)} - {y.Enclosed(SumPrecedence + 1)}", SumPrecedence, Reversed: $"{y.Enclosed(SumPrecedence)} - {x.Enclosed(SumPrecedence + 1)}");
+        $"{x.Enclosed(SumPrecedence)} - {y.Enclosed(SumPrecedence + 1)}",
+        SumPrecedence,
+        Reversed: x.Reversed is { } reversed ? $"{y.Enclosed(SumPrecedence)} + {reversed}" : $"{y.Enclosed(SumPrecedence)} - {x.Enclosed(SumPrecedence + 1)}");
 
     public static FormulaText operator *(FormulaText x, FormulaText y)
     {

@@ -94,18 +94,31 @@ internal sealed class FormulaWriter
         return name + FormulaIndex.Brackets(Program.Types[variable], indices) + " = " + (byName ? Write(Atom.Variable(variable), indices) : Formula(variable, indices)).Text;
     }
 
-    /// <summary>The sizes whose product a host scalar is, or null.</summary>
-    public IReadOnlyList<Extent>? SizeOf(int scalar, bool isInverse)
+    /// <summary>A host scalar by which something is divided or multiplied, as sizes to divide by and a factor; null where it has no size in it.</summary>
+    public (IReadOnlyList<Extent> Divisor, FormulaText? Factor)? SizesIn(int scalar, bool isDivisor)
     {
         var host = Program.Host[scalar];
         if (host.Operation == HostOperation.Convert)
-            return SizeOf(host.Operands[0], isInverse);
-        if (isInverse)
-            return host.Operation == HostOperation.Binary && host.Text == "/" && Formulas.Host(Program, host.Operands[0]) == "1" ? SizeOf(host.Operands[1], isInverse: false) : null;
-        if (host.Operation == HostOperation.Size)
-            return [host.Extent!];
-        return host.Operation == HostOperation.Binary && host.Text == "*"
-            && SizeOf(host.Operands[0], false) is { } left && SizeOf(host.Operands[1], false) is { } right ? [.. left, .. right] : null;
+            return SizesIn(host.Operands[0], isDivisor);
+        if (isDivisor)
+            return Sizes(scalar) is { } sizes ? (sizes, null) : null;
+        if (host.Operation != HostOperation.Binary || host.Text != "/" || Sizes(host.Operands[1]) is not { } below)
+            return null;
+        var above = SizesIn(host.Operands[0], isDivisor: false) ?? (Array.Empty<Extent>(), Formulas.HostText(Program, host.Operands[0]));
+        return ([.. above.Divisor, .. below], above.Factor is { Text: "1" } ? null : above.Factor);
+    }
+
+    /// <summary>The sizes whose product a host scalar is, or null.</summary>
+    private IReadOnlyList<Extent>? Sizes(int scalar)
+    {
+        var host = Program.Host[scalar];
+        return host.Operation switch
+        {
+            HostOperation.Convert => Sizes(host.Operands[0]),
+            HostOperation.Size => [host.Extent!],
+            HostOperation.Binary when host.Text == "*" && Sizes(host.Operands[0]) is { } left && Sizes(host.Operands[1]) is { } right => [.. left, .. right],
+            _ => null,
+        };
     }
 
     /// <summary>Names what is read more than once, and what would make a line too long.</summary>
@@ -113,15 +126,29 @@ internal sealed class FormulaWriter
     public void NameSubexpressions(HashSet<string> taken)
     {
         var reads = Reads();
+        var onlyFlipped = OnlyFlipped();
         foreach (var equation in Program.Equations)
             foreach (var result in equation.Results)
             {
                 if (names.ContainsKey(result) || reads[result] == 0 || IsSimple(result) || FormulaRules.IsView(equation.Primitive))
                     continue;
                 var length = Formula(result, FormulaIndex.Of(Program.Types[result])).Text.Length;
-                if ((reads[result] - 1) * length > RepeatedText || (length > LongText && !IsOutput(result)))
+                if ((reads[result] - 1) * length > RepeatedText || (length > LongText && !IsOutput(result) && !onlyFlipped[result]))
                     names[result] = Unique(FormulaRules.Letter(equation.Primitive), taken);
             }
+    }
+
+    /// <summary>What is only read from the other end: it is clearer there than under a name.</summary>
+    private bool[] OnlyFlipped()
+    {
+        var onlyFlipped = Enumerable.Repeat(true, Program.Types.Count).ToArray();
+        foreach (var output in outputs)
+            onlyFlipped[output] = false;
+        foreach (var equation in Program.Equations.Reverse())
+            if (equation.Primitive != Primitive.Flip && !equation.Results.All(r => onlyFlipped[r]))
+                foreach (var operand in equation.Operands.Where(o => o.IsVariable))
+                    onlyFlipped[operand.Id] = false;
+        return onlyFlipped;
     }
 
     /// <summary>How often a variable would be written, views seen through.</summary>

@@ -24,6 +24,8 @@ public static partial class Formulas
                 "!" => FormulaText.Not(Operand(0)),
                 _ => FormulaText.Call("complement", Operand(0)),
             },
+            // A literal comes first, as in 2 * beta.
+            HostOperation.Binary when host.Text == "*" && program.Host[host.Operands[1]].Operation == HostOperation.Literal => Operand(1) * Operand(0),
             HostOperation.Binary => FormulaText.Infix(
                 host.Text switch { "&&" or "&" => "and", "||" or "|" => "or", "^" => "xor", var symbol => symbol }, Operand(0), Operand(1)),
             HostOperation.Call => FormulaText.Call(

@@ -37,7 +37,7 @@ public static partial class Formulas
         var gradients = new List<Section>();
         foreach (var output in program.Outputs)
             if (output.Role == OutputRole.Result)
-                results.Add(Write(writer, output.Name, output.Variable));
+                results.Add(Write(writer, Shown(output), output.Variable));
             else
                 gradients.Add(Write(writer, "dL/d" + output.Name, output.Variable) with { Parameter = output.Name });
         return new ObjectiveFormula(
@@ -53,7 +53,7 @@ public static partial class Formulas
         NameResults(writer, program);
         var definition = writer.DefinitionOf(variable);
         var output = program.Outputs.FirstOrDefault(o => o.Variable == variable);
-        var name = output is not null ? (output.Role == OutputRole.Result ? output.Name : "d" + output.Name)
+        var name = output is not null ? (output.Role == OutputRole.Result ? Shown(output) : "dL/d" + output.Name)
             : definition is not null ? FormulaRules.Letter(definition.Primitive) : program.Inputs.First(i => i.Variable == variable).Name;
         return writer.Line(name, variable);
     }
@@ -108,9 +108,12 @@ public static partial class Formulas
                 variable = detached.Operands[0].Id;
             foreach (var named in new[] { output.Variable, variable })
                 if (writer.DefinitionOf(named) is not null && !writer.IsNamed(named))
-                    writer.Name(named, output.Name);
+                    writer.Name(named, Shown(output));
         }
     }
+
+    /// <summary>The single result of a method has no name of the user's: it is the L of dL.</summary>
+    private static string Shown(ProgramOutput output) => output is { Role: OutputRole.Result, Name: "Value" } ? "L" : output.Name;
 
     private static HashSet<string> Taken(Program program)
     {
@@ -118,7 +121,7 @@ public static partial class Formulas
         foreach (var input in program.Inputs)
             taken.Add(input.Name);
         foreach (var output in program.Outputs)
-            taken.Add(output.Name);
+            taken.Add(Shown(output));
         foreach (var host in program.Host.Where(h => h.Operation is HostOperation.Parameter or HostOperation.IsPresent))
             taken.Add(host.Text);
         foreach (var type in program.Types)
@@ -136,13 +139,13 @@ public static partial class Formulas
             variable = detached.Operands[0].Id;
         writer.Met.Clear();
         // A gradient that others are written in has a name, and is written by it.
-        var isNamed = writer.IsNamed(variable) && !writer.Program.Outputs.Any(o => o.Role == OutputRole.Result && o.Name == name);
+        var isNamed = writer.IsNamed(variable) && !writer.Program.Outputs.Any(o => o.Role == OutputRole.Result && Shown(o) == name);
         var line = writer.Line(name, variable, byName: isNamed);
         var needs = new List<Section>();
         for (var i = 0; i < writer.Met.Count; i++)
         {
             var met = writer.Met[i];
-            var isResult = writer.Program.Outputs.Any(o => o.Role == OutputRole.Result && o.Name == writer.NameOf(met));
+            var isResult = writer.Program.Outputs.Any(o => o.Role == OutputRole.Result && Shown(o) == writer.NameOf(met));
             var where = (isResult ? "" : "where ") + writer.Line(writer.NameOf(met), met);
             if (isNamed || met != variable)
                 needs.Add(new Section(where, []));
