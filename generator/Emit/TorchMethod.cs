@@ -53,15 +53,37 @@ internal sealed class TorchMethod
 
     public TorchContraction? ContractionOf(Equation equation) => contractions.TryGetValue(equation.Result, out var contraction) ? contraction : null;
 
-    /// <summary>Whether a variable may be a view of an input or of another variable, so that returning it would hand out shared memory.</summary>
-    public bool MayShareMemory(int variable) => !definitions.TryGetValue(variable, out var equation) || equation.Primitive switch
+    /// <summary>Whether a variable is a view of an input or of another output, or not dense: returned as it is, it would hand out shared memory.</summary>
+    public bool MayShareMemory(int variable)
     {
-        Primitive.Rearrange or Primitive.Slice or Primitive.StopGradient => true,
-        Primitive.Convert => TypeOf(equation.Operands[0]).Kind == Program.Types[variable].Kind,
-        Primitive.Iota => Program.Types[variable].Rank > 1,
-        Primitive.Fill => equation.Operands[0].IsVariable,
-        _ => equation.Parameters is Parameters.Reduce { Positions.Count: 0 },
-    };
+        var root = variable;
+        while (definitions.TryGetValue(root, out var equation))
+        {
+            var isView = equation.Primitive switch
+            {
+                Primitive.Rearrange or Primitive.Slice => true,
+                Primitive.Convert => TypeOf(equation.Operands[0]).Kind == Program.Types[root].Kind,
+                Primitive.Iota => Program.Types[root].Rank > 1,
+                Primitive.Fill => equation.Operands[0].IsVariable,
+                _ => equation.Parameters is Parameters.Reduce { Positions.Count: 0 },
+            };
+            if (isView)
+                return true;
+            if (equation.Primitive != Primitive.StopGradient || !equation.Operands[0].IsVariable)
+                return Program.Outputs.Any(o => o.Variable != variable && Undetached(o.Variable) == root);
+            root = equation.Operands[0].Id;
+        }
+
+        return true;
+    }
+
+    /// <summary>A variable, or what it detaches.</summary>
+    private int Undetached(int variable)
+    {
+        while (definitions.TryGetValue(variable, out var equation) && equation.Primitive == Primitive.StopGradient && equation.Operands[0].IsVariable)
+            variable = equation.Operands[0].Id;
+        return variable;
+    }
 
     /// <summary>A <c>Scalar</c> that lives as long as the method.</summary>
     public string Number(Atom atom, ElementKind kind)

@@ -5,7 +5,7 @@ namespace Dpo.Autodiff.Generator.Passes;
 /// <summary>An objective in closed form.</summary>
 /// <param name="Formula">Each result, and what its subexpressions are, a line each.</param>
 /// <param name="Gradients">Each gradient, in the order of the parameters.</param>
-/// <param name="Summary">All of it in at most twelve lines, for documentation: text, not XML.</param>
+/// <param name="Summary">All of it in a few lines, for documentation: text, not XML.</param>
 public sealed record ObjectiveFormula(string Formula, EquatableArray<GradientFormula> Gradients, EquatableArray<string> Summary);
 
 /// <summary>The derivative of the first result with respect to one parameter.</summary>
@@ -19,8 +19,8 @@ public sealed record GradientFormula(string Parameter, string Text);
 /// </summary>
 public static partial class Formulas
 {
-    /// <summary>What documentation shows at most.</summary>
-    public const int SummaryLines = 12;
+    /// <summary>What documentation shows at most: twelve lines, one of which says how many variants there are.</summary>
+    public const int SummaryLines = 11;
 
     private const int StageComment = 110;
 

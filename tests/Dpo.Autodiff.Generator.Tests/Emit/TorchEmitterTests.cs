@@ -143,6 +143,33 @@ public class TorchEmitterTests
 
     private static double[] Elements(Tensor tensor) => tensor.to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
 
+    [Fact]
+    public void Outputs_share_no_memory_with_inputs_or_each_other()
+    {
+        var (pair, item) = (Extent.Named("pair"), Extent.Named("item"));
+        var builder = new ProgramBuilder("Views");
+        var x = builder.Input("x", new TensorType(ElementKind.Real, [pair, item]), true);
+        var doubled = builder.Emit(Primitive.Add, Atom.Variable(x), Atom.Variable(x));
+        builder.Output("input", x, OutputRole.Result);
+        builder.Output("detachedInput", builder.Emit(Primitive.StopGradient, Atom.Variable(x)), OutputRole.Result);
+        builder.Output("turned", builder.Rearrange(x, [1, 0], [item, pair]), OutputRole.Result);
+        builder.Output("doubled", doubled, OutputRole.Result);
+        builder.Output("again", doubled, OutputRole.Result);
+        builder.Output("detached", builder.Emit(Primitive.StopGradient, Atom.Variable(doubled)), OutputRole.Result);
+        var program = builder.Build();
+        var code = new TorchCode([program], PrimitivePrograms.Axes);
+        using var scope = NewDisposeScope();
+        var inputs = Inputs(program);
+        var tensors = code.Run(0, inputs, Sizes, []).Concat(inputs).ToArray();
+        var before = tensors.Select(t => t.clone()).ToArray();
+        for (var i = 0; i < tensors.Length; i++)
+        {
+            tensors[i].add_(1);
+            for (var j = i + 1; j < tensors.Length; j++)
+                Assert.True(tensors[j].allclose(before[j]), $"{i} and {j}");
+        }
+    }
+
     private static bool IsDifferentiable(Program program) => program.Types[program.Outputs[0].Variable].Kind == ElementKind.Real
         // Rounding in between is exact in the value, but autograd rounds the gradient, too.
         && !program.Equations.Any(e => e.Parameters is Parameters.Convert { DType: not null })

@@ -1,0 +1,57 @@
+using Dpo.Autodiff.Generator.Emit.Api;
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Model;
+using Dpo.Autodiff.Generator.Passes;
+using Dpo.Autodiff.Generator.Schedule;
+using Dpo.Autodiff.Generator.Tests.Harness;
+using Dpo.Autodiff.Tests;
+
+namespace Dpo.Autodiff.Generator.Tests.Snapshots;
+
+/// <summary>What the compiler makes of representative objectives, at every hand-over: to be read, also as a difference.</summary>
+public class ObjectiveSnapshotTests
+{
+    public static TheoryData<string> Names => new(SampleObjectives.All.Keys);
+
+    /// <summary>The closed forms, and the programs they are written from.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public Task Program(string objective)
+    {
+        var variants = Compile(objective).Variants.Select((variant, i) =>
+        {
+            var formula = Formulas.Of(variant.Forward, variant.Joint);
+            return $"variant {i}\n\n{formula.Formula}\n\n{string.Join("\n\n", formula.Gradients.Select(g => g.Text))}\n\n"
+                + ProgramPrinter.Print(variant.Joint) + "\nbackward " + ProgramPrinter.Print(variant.Backward);
+        });
+        return Snapshot.Match(string.Join("\n", variants), part: objective);
+    }
+
+    /// <summary>The loops, with every barrier, and what they read and write.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public Task Plan(string objective)
+    {
+        var plans = Compile(objective).Variants.Select((variant, i) =>
+            $"variant {i}\n\n{LoopPrinter.Print(variant.ValueAndGradient)}\n{LoopPrinter.Print(variant.Gradient)}");
+        return Snapshot.Match(string.Join("\n", plans), part: objective);
+    }
+
+    /// <summary>The generated file, of few objectives: it is long, and most of it follows from the plan.</summary>
+    [Theory]
+    [InlineData(nameof(SampleObjectives.Dpo))]
+    [InlineData(nameof(SampleObjectives.CrossEntropy))]
+    [InlineData(nameof(SampleObjectives.PlackettLuce))]
+    public Task Code(string objective)
+    {
+        var files = ObjectiveFiles.Of(Compile(objective));
+        return Snapshot.Match(string.Join("\n", files.Select(f => "// " + f.HintName + "\n" + f.Text)), "cs", objective);
+    }
+
+    private static CompiledObjective Compile(string objective)
+    {
+        var result = ObjectiveCompiler.Compile(Reading.Model(SampleObjectives.All[objective], objective), CancellationToken.None);
+        Assert.True(result.Objective is not null, string.Join("\n", result.Diagnoses.Select(d => d.Id + " " + string.Join(" ", d.Arguments))));
+        return result.Objective;
+    }
+}
