@@ -88,16 +88,18 @@ internal static class TorchSpellings
         cos                         self:input
         floor                       self:input
         ceil                        self:input
-        round                       self:input
+        round                       self:input decimals#
         trunc                       self:input
         add                         self:left,input other:right,target,scalar alpha
         sub=sub,subtract            self:left,input other:right,target
         mul=mul,multiply            self:left,input other:right,target
         div=div,divide,true_divide  self:left,input,dividend other:right,target,divisor
-        remainder                   self:left,input other:right,target
+        remainder                   self:left,input other:right,target,scalar
         clamp=clamp,clip            self:input min max
         clamp_min                   self:input min
         clamp_max                   self:input max
+        amax=max                    self:input
+        amin=min                    self:input
         minimum=minimum,min         self:input other
         maximum=maximum,max         self:input other
         where                       condition self:x other:y
@@ -169,8 +171,6 @@ internal static class TorchSpellings
         nanmean                     self:input dim[] keepdim dtype
         amax                        self:input dim[]:dims keepdim
         amin                        self:input dim[]:dims keepdim
-        amax=max                    self:input
-        amin=min                    self:input
         max                         self:input dim# keepdim
         min                         self:input dim# keepdim
         logsumexp                   self:input dim[] keepdim

@@ -70,6 +70,8 @@ public static class HostEvaluator
         "System.Math.Pow" => Math.Pow(operands[0], operands[1]),
         "System.Math.Max" => Math.Max(operands[0], operands[1]),
         "System.Math.Min" => Math.Min(operands[0], operands[1]),
+        "System.Math.Floor" => Math.Floor(operands[0]),
+        "System.Math.Ceiling" => Math.Ceiling(operands[0]),
         _ => throw new NotSupportedException($"The function {name}."),
     };
 

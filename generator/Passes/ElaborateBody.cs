@@ -10,7 +10,7 @@ namespace Dpo.Autodiff.Generator.Passes;
 internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<string, Function> callees, Action<Diagnosis> report)
 {
     /// <summary>Far beyond any body that was written: a body that goes in circles is not the front end's.</summary>
-    private const int MostSteps = 200_000;
+    private const int MostSteps = 50_000;
 
     private const int DeepestCall = 100;
 
@@ -169,7 +169,7 @@ internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<stri
             var parameter = callee.Parameters[i];
             var value = values[i];
             if (parameter.Kind == ParameterKind.Tensor && value is ElaborateValue.Host number)
-                value = algebra.Weak(number.Id);
+                value = algebra.Of(number.Id);
             axes.Unify(parameter, value);
             arguments[parameter.Name] = !parameter.NoGrad ? value : value switch
             {

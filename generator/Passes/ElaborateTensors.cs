@@ -17,11 +17,11 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     private ElaborateHost Host => path.Host;
 
     /// <summary>A C# number beside a tensor.</summary>
-    public ElaborateTensor Weak(int number) => Scalar(number, KindOf(number), [], isWeak: true);
+    public ElaborateTensor Of(int number) => Scalar(number, KindOf(number), [], isWeak: true);
 
-    public ElaborateTensor Weak(double number) => Weak(Host.Real(number));
+    public ElaborateTensor Number(double number) => Of(Host.Real(number));
 
-    public ElaborateTensor WeakWhole(long number) => Weak(Host.Whole(number));
+    public ElaborateTensor Whole(long number) => Of(Host.Whole(number));
 
     /// <summary>A tensor of no dimensions made of a number.</summary>
     public ElaborateTensor Scalar(int number, ElementKind kind, EquatableArray<DTypeTerm> dtype, bool isWeak = false) =>
@@ -98,7 +98,7 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     /// <summary>Whether each element is not zero: a condition is itself.</summary>
     public ElaborateTensor NotZero(ElaborateTensor x) =>
-        KindOf(x) == Boolean || (KindOf(x) is null && path.AreRead(x.Roots, Boolean)) ? x : Compare(Primitive.NotEqual, x, WeakWhole(0));
+        KindOf(x) == Boolean || (KindOf(x) is null && path.AreRead(x.Roots, Boolean)) ? x : Compare(Primitive.NotEqual, x, Whole(0));
 
     /// <summary>And, or, exclusive or of conditions.</summary>
     public ElaborateTensor Logical(Primitive primitive, ElaborateTensor x, ElaborateTensor y)
@@ -190,7 +190,7 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     }
 
     /// <summary>The number of elements over some positions.</summary>
-    public ElaborateTensor Count(ElaborateTensor x, IReadOnlyList<int> dims) => Weak(Product(dims.Select(d => x.Extents[d])));
+    public ElaborateTensor Count(ElaborateTensor x, IReadOnlyList<int> dims) => Of(Product(dims.Select(d => x.Extents[d])));
 
     /// <summary>The product of sizes as a host number.</summary>
     public int Product(IEnumerable<Extent> extents)

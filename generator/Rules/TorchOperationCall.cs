@@ -19,7 +19,7 @@ internal sealed class TorchOperationCall(ElaboratePath path, ElaborateTensors al
     public ElaborateHost Host => path.Host;
 
     /// <summary>The algebra of tensors.</summary>
-    public ElaborateTensors Of => algebra;
+    public ElaborateTensors Algebra => algebra;
 
     public ElaborateTensor Self => Tensor("self");
 
@@ -114,6 +114,8 @@ internal sealed class TorchOperationCall(ElaboratePath path, ElaborateTensors al
         var all = Enumerable.Range(0, x.Rank).ToArray();
         if (!Has(name))
             return all;
+        if (Items(name).All(i => i is ElaborateValue.Null))
+            return all;
         var dims = Wholes(name);
         if (dims.Count == 0 || (x.Rank == 0 && dims.All(d => d is 0 or -1)))
             return all;
@@ -154,6 +156,9 @@ internal sealed class TorchOperationCall(ElaboratePath path, ElaborateTensors al
             case ElaborateValue.Host host when Host[path.Known(host.Id)] is { Operation: HostOperation.Literal, Kind: HostKind.Enum, Text: var text } && text.StartsWith(DTypePrefix, StringComparison.Ordinal):
                 var dtypeName = text.Substring(DTypePrefix.Length);
                 return (ElaborateTensors.FixedType(dtypeName, hasDimensions), KindOf(dtypeName), dtypeName);
+            // C# converts the constant 0 to any enum before it converts it to a larger number.
+            case ElaborateValue.Host host when Host[path.Known(host.Id)] is { Operation: HostOperation.Convert, Kind: HostKind.Enum } conversion && Host.AsWhole(conversion.Operands[0]) == 0:
+                throw Unsupported("C# reads the 0 as a dtype, not as a dimension: write `" + operation + "([0])`");
             default:
                 throw NotConstant(name);
         }
@@ -197,7 +202,7 @@ internal sealed class TorchOperationCall(ElaboratePath path, ElaborateTensors al
 
     private ElaborateTensor Weak(ElaborateValue.Host number) => Host[number.Id].Kind == HostKind.Enum
         ? throw new ElaborateStop.Refused("DPO0039", "an argument of `" + operation + "`")
-        : algebra.Weak(path.Known(number.Id) is var known && Host.AsNumber(known) is not null ? known : number.Id);
+        : algebra.Of(path.Known(number.Id) is var known && Host.AsNumber(known) is not null ? known : number.Id);
 
     private ElaborateValue? Resolve(ElaborateValue.Optional optional)
     {

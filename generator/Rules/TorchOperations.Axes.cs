@@ -15,12 +15,12 @@ internal static partial class TorchOperations
         if (c.Has("dim"))
         {
             var dim = c.Dim("dim", x.Rank);
-            return x.Extents[dim].IsOne ? c.Of.Drop(x, dim) : x;
+            return x.Extents[dim].IsOne ? c.Algebra.Drop(x, dim) : x;
         }
 
         for (var i = x.Rank - 1; i >= 0; i--)
             if (x.Extents[i].IsOne)
-                x = c.Of.Drop(x, i);
+                x = c.Algebra.Drop(x, i);
         return x;
     }
 
@@ -40,14 +40,14 @@ internal static partial class TorchOperations
         for (var i = 0; i < x.Rank; i++)
             if (added < 0 || (!x.Extents[i].IsOne && x.Extents[i] != extents[i + added]))
                 throw new ElaborateStop.Refused("DPO0030", x.Extents[i].ToString(), added < 0 ? "nothing" : extents[i + added].ToString(), x.ToString(), "[" + string.Join(" ", extents) + "]");
-        return c.Of.SpreadTo(x, extents);
+        return c.Algebra.SpreadTo(x, extents);
     }
 
     private static ElaborateTensor Transpose(TorchOperationCall c, ElaborateTensor x, int first, int second) =>
         Permuted(c, x, Enumerable.Range(0, x.Rank).Select(i => i == first ? second : i == second ? first : i).ToArray());
 
     private static ElaborateTensor Permuted(TorchOperationCall c, ElaborateTensor x, IReadOnlyList<int> order) =>
-        c.Of.Rearrange(x, order, order.Select(i => x.Extents[i]).ToArray());
+        c.Algebra.Rearrange(x, order, order.Select(i => x.Extents[i]).ToArray());
 
     private static ElaborateValue Permute(TorchOperationCall c)
     {
@@ -76,7 +76,7 @@ internal static partial class TorchOperations
     {
         var x = c.Self;
         if (x.Rank == 0)
-            return c.Of.Insert(x, 0);
+            return c.Algebra.Insert(x, 0);
         var (first, last) = (c.Dim("start_dim", x.Rank, 0), c.Dim("end_dim", x.Rank, -1));
         for (; last > first; last--)
             x = Merge(c, x, first);
@@ -96,9 +96,9 @@ internal static partial class TorchOperations
     {
         var (outer, inner) = (x.Extents[p], x.Extents[p + 1]);
         if (outer.IsOne)
-            return c.Of.Drop(x, p);
+            return c.Algebra.Drop(x, p);
         if (inner.IsOne)
-            return c.Of.Drop(x, p + 1);
+            return c.Algebra.Drop(x, p + 1);
         if (outer.IsFixed && outer.Constant is > 0 and <= MostSlices)
             return Concatenated(c, Slices(c, x, p, outer.Constant), p);
         if (!inner.IsFixed || inner.Constant is <= 0 or > MostSlices)
@@ -106,7 +106,7 @@ internal static partial class TorchOperations
         ElaborateTensor? sum = null;
         var full = outer * inner.Constant;
         foreach (var (slice, i) in Slices(c, x, p + 1, inner.Constant).Select((s, i) => (s, i)))
-            sum = Joined(c, sum, c.Of.Pad(slice, p, Extent.Fixed(i), full, inner.Constant));
+            sum = Joined(c, sum, c.Algebra.Pad(slice, p, Extent.Fixed(i), full, inner.Constant));
         return sum!;
     }
 
@@ -114,18 +114,18 @@ internal static partial class TorchOperations
     private static ElaborateTensor Split(TorchOperationCall c, ElaborateTensor x, int p, Extent outer, Extent inner)
     {
         if (outer.IsOne)
-            return c.Of.Insert(x, p);
+            return c.Algebra.Insert(x, p);
         if (inner.IsOne)
-            return c.Of.Insert(x, p + 1);
+            return c.Algebra.Insert(x, p + 1);
         if (outer.IsFixed && outer.Constant is > 0 and <= MostSlices)
-            return Concatenated(c, Enumerable.Range(0, (int)outer.Constant).Select(i => c.Of.Insert(c.Of.Slice(x, p, inner * i, inner), p)).ToArray(), p);
+            return Concatenated(c, Enumerable.Range(0, (int)outer.Constant).Select(i => c.Algebra.Insert(c.Algebra.Slice(x, p, inner * i, inner), p)).ToArray(), p);
         if (!inner.IsFixed || inner.Constant is <= 0 or > MostSlices)
             throw new ElaborateStop.Refused("DPO0034", "`" + c.Operation + "` of '" + x.Extents[p] + "' into '" + outer + "' and '" + inner + "'", "declare the two axes in [Axes]");
-        return Concatenated(c, Enumerable.Range(0, (int)inner.Constant).Select(i => c.Of.Insert(c.Of.Slice(x, p, Extent.Fixed(i), outer, inner.Constant), p + 1)).ToArray(), p + 1);
+        return Concatenated(c, Enumerable.Range(0, (int)inner.Constant).Select(i => c.Algebra.Insert(c.Algebra.Slice(x, p, Extent.Fixed(i), outer, inner.Constant), p + 1)).ToArray(), p + 1);
     }
 
     private static ElaborateTensor[] Slices(TorchOperationCall c, ElaborateTensor x, int p, long count) =>
-        Enumerable.Range(0, (int)count).Select(i => c.Of.Drop(c.Of.Slice(x, p, Extent.Fixed(i), Extent.One), p)).ToArray();
+        Enumerable.Range(0, (int)count).Select(i => c.Algebra.Drop(c.Algebra.Slice(x, p, Extent.Fixed(i), Extent.One), p)).ToArray();
 
     private static ElaborateTensor Reshape(TorchOperationCall c, ElaborateTensor x, IReadOnlyList<Extent?> sizes)
     {
@@ -149,11 +149,11 @@ internal static partial class TorchOperations
             if (taken < 0)
                 throw NotReshaped(c, x);
             if (taken == 0)
-                x = c.Of.Insert(x, done);
+                x = c.Algebra.Insert(x, done);
             for (var i = 1; i < taken; i++)
                 x = Merge(c, x, done);
             if (made == 0)
-                x = c.Of.Drop(x, done);
+                x = c.Algebra.Drop(x, done);
             for (var i = 0; i < made - 1; i++)
                 x = Split(c, x, done + i, target[done + i], AxisProduct.Of(target.Skip(done + i + 1).Take(made - 1 - i)).AsExtent ?? throw NotReshaped(c, x));
             done += made;
@@ -195,13 +195,13 @@ internal static partial class TorchOperations
             var size = (extent.Constant + chunks - 1) / chunks;
             var parts = new List<ElaborateValue>();
             for (var start = 0L; start < extent.Constant; start += size)
-                parts.Add(c.Of.Slice(x, dim, Extent.Fixed(start), Extent.Fixed(Math.Min(size, extent.Constant - start))));
+                parts.Add(c.Algebra.Slice(x, dim, Extent.Fixed(start), Extent.Fixed(Math.Min(size, extent.Constant - start))));
             return new ElaborateValue.Tuple(parts);
         }
 
         if (extent.DivideBy(chunks) is not { } part)
             throw new ElaborateStop.Refused("DPO0034", "`chunk(" + TorchOperationCall.Text(chunks) + ")` of '" + extent + "'", "declare the axis as a multiple: `" + TorchOperationCall.Text(chunks) + "*" + extent + "`");
-        return new ElaborateValue.Tuple(Enumerable.Range(0, (int)chunks).Select(i => c.Of.Slice(x, dim, part * i, part)).ToArray());
+        return new ElaborateValue.Tuple(Enumerable.Range(0, (int)chunks).Select(i => c.Algebra.Slice(x, dim, part * i, part)).ToArray());
     }
 
     private static ElaborateTensor Concatenate(TorchOperationCall c, ElaborateTensor[] tensors)
@@ -226,14 +226,14 @@ internal static partial class TorchOperations
         var start = Extent.Fixed(0);
         foreach (var tensor in tensors)
         {
-            sum = tensors.Length == 1 ? tensor : Joined(c, sum, c.Of.Pad(tensor, dim, start, full));
+            sum = tensors.Length == 1 ? tensor : Joined(c, sum, c.Algebra.Pad(tensor, dim, start, full));
             start += tensor.Extents[dim];
         }
 
         return sum!;
     }
 
-    private static ElaborateTensor Joined(TorchOperationCall c, ElaborateTensor? sum, ElaborateTensor part) => sum is null ? part : c.Of.Add(sum, part);
+    private static ElaborateTensor Joined(TorchOperationCall c, ElaborateTensor? sum, ElaborateTensor part) => sum is null ? part : c.Algebra.Add(sum, part);
 
     private static ElaborateValue Stack(TorchOperationCall c)
     {
@@ -243,7 +243,7 @@ internal static partial class TorchOperations
         var dim = c.Dim("dim", tensors[0].Rank + 1, 0);
         foreach (var other in tensors.Skip(1).Where(t => t.Rank != tensors[0].Rank))
             throw new ElaborateStop.Refused("DPO0030", "a tensor", "one of another rank", other.ToString(), tensors[0].ToString());
-        return Concatenated(c, tensors.Select(t => c.Of.Insert(t, dim)).ToArray(), dim);
+        return Concatenated(c, tensors.Select(t => c.Algebra.Insert(t, dim)).ToArray(), dim);
     }
 
     // result[.., i] = x[.., i, .., i + offset, ..]
@@ -256,15 +256,15 @@ internal static partial class TorchOperations
             throw new ElaborateStop.Refused("DPO0030", x.Extents[first].ToString(), x.Extents[second].ToString(), x.ToString(), "its diagonal");
         var count = x.Extents[first] - Extent.Fixed(Math.Abs(offset));
         c.RequireNotNegative(count, "offset " + TorchOperationCall.Text(offset));
-        var rows = c.Of.Slice(x, first, Extent.Fixed(Math.Max(-offset, 0)), count);
-        ElaborateTensor column = c.Of.Iota(count);
+        var rows = c.Algebra.Slice(x, first, Extent.Fixed(Math.Max(-offset, 0)), count);
+        ElaborateTensor column = c.Algebra.Iota(count);
         if (offset > 0)
-            column = c.Of.Add(column, c.Of.WeakWhole(offset));
+            column = c.Algebra.Add(column, c.Algebra.Whole(offset));
         var kept = Enumerable.Range(0, x.Rank).Where(i => i != first && i != second).ToArray();
         var extents = kept.Select(i => x.Extents[i]).Append(count).ToEquatableArray();
-        var index = c.Of.SpreadTo(column, extents);
+        var index = c.Algebra.SpreadTo(column, extents);
         var map = Enumerable.Range(0, x.Rank).Select(i => i == second ? -1 : i == first ? kept.Length : Array.IndexOf(kept, i)).ToArray();
-        return c.Of.Gather(rows, index, second, map);
+        return c.Algebra.Gather(rows, index, second, map);
     }
 }
 

@@ -23,7 +23,7 @@ internal static partial class TorchOperations
         c.RequireNotNegative(count, text);
         // The last element, start + (count - 1) step, is before the end.
         c.RequireNotNegative(x.Extents[dim] - start - (count * step) + Extent.Fixed(step - 1), text);
-        return c.Of.Slice(x, dim, start, count, step);
+        return c.Algebra.Slice(x, dim, start, count, step);
     }
 
     /// <summary>A bound in brackets, from the end where negative.</summary>
@@ -46,7 +46,7 @@ internal static partial class TorchOperations
     }
 
     private static ElaborateTensor Select(TorchOperationCall c, ElaborateTensor x, int dim, ElaborateValue index) =>
-        c.Of.Drop(Sliced(c, x, dim, Bound(c, index, x.Extents[dim]), Extent.One, 1), dim);
+        c.Algebra.Drop(Sliced(c, x, dim, Bound(c, index, x.Extents[dim]), Extent.One, 1), dim);
 
     private static ElaborateTensor Ranged(TorchOperationCall c, ElaborateTensor x, int dim, ElaborateValue.Range range)
     {
@@ -93,7 +93,7 @@ internal static partial class TorchOperations
             switch (index)
             {
                 case ElaborateValue.Null:
-                    x = c.Of.Insert(x, position++);
+                    x = c.Algebra.Insert(x, position++);
                     break;
                 case ElaborateValue.Range { Text: "^" } or ElaborateValue.Host or ElaborateTensor { Number: not null }:
                     x = Select(c, x, position, index);
@@ -126,7 +126,7 @@ internal static partial class TorchOperations
         var extents = x.Extents.Take(dim).Concat(index.Extents).Concat(x.Extents.Skip(dim + 1)).ToEquatableArray();
         var source = Enumerable.Range(0, extents.Count).Select(i => i >= dim && i < dim + index.Rank ? i - dim : -1).ToArray();
         var map = Enumerable.Range(0, x.Rank).Select(i => i < dim ? i : i == dim ? -1 : i + index.Rank - 1).ToArray();
-        return c.Of.Gather(x, c.Of.Rearrange(index, source, extents), dim, map);
+        return c.Algebra.Gather(x, c.Algebra.Rearrange(index, source, extents), dim, map);
     }
 
     /// <summary>x[.., i, j, ..] with neighbouring indices that broadcast together.</summary>
@@ -135,17 +135,17 @@ internal static partial class TorchOperations
         var first = advanced[0].Position;
         if (advanced.Where((a, i) => a.Position != first + i).Any())
             throw c.Unsupported("index one axis at a time where a slice stands between tensors");
-        var together = c.Of.Broadcast(advanced.Select(a => Whole(c, a.Index)).ToArray());
-        x = IndexBy(c, x, first, c.Of.SpreadTo(advanced[0].Index, together));
+        var together = c.Algebra.Broadcast(advanced.Select(a => Whole(c, a.Index)).ToArray());
+        x = IndexBy(c, x, first, c.Algebra.SpreadTo(advanced[0].Index, together));
         // The index's axes stand at first; the next indexed axis follows them and runs with them.
         foreach (var (_, index) in advanced.Skip(1))
         {
             var dim = first + together.Count;
             var extents = x.Extents.Where((_, i) => i != dim).ToEquatableArray();
-            var spread = c.Of.SpreadTo(index, together);
+            var spread = c.Algebra.SpreadTo(index, together);
             var source = Enumerable.Range(0, extents.Count).Select(i => i >= first && i < dim ? i - first : -1).ToArray();
             var map = Enumerable.Range(0, x.Rank).Select(i => i < dim ? i : i == dim ? -1 : i - 1).ToArray();
-            x = c.Of.Gather(x, c.Of.Rearrange(spread, source, extents), dim, map);
+            x = c.Algebra.Gather(x, c.Algebra.Rearrange(spread, source, extents), dim, map);
         }
 
         return x;
@@ -164,7 +164,7 @@ internal static partial class TorchOperations
         var (x, index) = (c.Self, Whole(c, c.Tensor("index")));
         var dim = c.Dim("dim", x.Rank);
         x = AsWideAs(c, x, index, dim);
-        return c.Of.Gather(x, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
+        return c.Algebra.Gather(x, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
     }
 
     /// <summary>What an index reads along the axes that it runs over: an index of fixed size reads the first elements.</summary>
@@ -202,17 +202,17 @@ internal static partial class TorchOperations
         var dim = c.Dim("dim", x.Rank);
         if (index.Rank != 1 || source.Rank != x.Rank || source.Extents[dim] != index.Extents[0] || x.Extents.Where((e, i) => i != dim && e != source.Extents[i]).Any())
             throw new ElaborateStop.Refused("DPO0030", "an index", "a source of other axes", index.ToString(), source.ToString());
-        var spread = c.Of.Rearrange(index, Enumerable.Range(0, x.Rank).Select(i => i == dim ? 0 : -1).ToArray(), source.Extents.ToArray());
+        var spread = c.Algebra.Rearrange(index, Enumerable.Range(0, x.Rank).Select(i => i == dim ? 0 : -1).ToArray(), source.Extents.ToArray());
         if (c.MaybeTensor("alpha") is { } alpha && !IsLiteral(c, alpha, 1))
-            source = c.Of.Multiply(source, alpha);
+            source = c.Algebra.Multiply(source, alpha);
         return AddScattered(c, x, source, spread, dim);
     }
 
     // x + scatter(source)
     private static ElaborateTensor AddScattered(TorchOperationCall c, ElaborateTensor x, ElaborateTensor source, ElaborateTensor index, int dim)
     {
-        var kind = c.Of.Promote(x, source);
-        var values = kind is { } decided && decided != Boolean ? c.Of.Convert(source, decided, null, source.DType) : source;
-        return c.Of.Add(x, c.Of.Scatter(values, index, dim, x.Extents));
+        var kind = c.Algebra.Promote(x, source);
+        var values = kind is { } decided && decided != Boolean ? c.Algebra.Convert(source, decided, null, source.DType) : source;
+        return c.Algebra.Add(x, c.Algebra.Scatter(values, index, dim, x.Extents));
     }
 }

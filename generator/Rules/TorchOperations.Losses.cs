@@ -12,40 +12,40 @@ internal static partial class TorchOperations
         return c.Member("reduction", "Mean") switch
         {
             "None" => loss,
-            "Sum" => c.Of.Sum(loss, all),
-            "BatchMean" => c.Of.Divide(c.Of.Sum(loss, all), c.Of.Count(loss, loss.Rank == 0 ? [] : [0])),
+            "Sum" => c.Algebra.Sum(loss, all),
+            "BatchMean" => c.Algebra.Divide(c.Algebra.Sum(loss, all), c.Algebra.Count(loss, loss.Rank == 0 ? [] : [0])),
             _ => Mean(c, loss, all, keepdim: false),
         };
     }
 
-    private static ElaborateTensor Difference(TorchOperationCall c) => c.Of.Subtract(c.Self, c.Tensor("target"));
+    private static ElaborateTensor Difference(TorchOperationCall c) => c.Algebra.Subtract(c.Self, c.Tensor("target"));
 
     // (x - t)^2
-    private static ElaborateValue MseLoss(TorchOperationCall c) => Reduced(c, c.Of.UnaryKeeping(Primitive.Square, Difference(c)));
+    private static ElaborateValue MseLoss(TorchOperationCall c) => Reduced(c, c.Algebra.UnaryKeeping(Primitive.Square, Difference(c)));
 
     // |x - t|
-    private static ElaborateValue L1Loss(TorchOperationCall c) => Reduced(c, c.Of.UnaryKeeping(Primitive.Absolute, Difference(c)));
+    private static ElaborateValue L1Loss(TorchOperationCall c) => Reduced(c, c.Algebra.UnaryKeeping(Primitive.Absolute, Difference(c)));
 
     // |d| < beta: d^2 / (2 beta), else |d| - beta/2
     private static ElaborateValue SmoothL1Loss(TorchOperationCall c)
     {
         var d = Difference(c);
-        var beta = c.MaybeTensor("beta") ?? c.Of.Weak(1.0);
-        var distance = c.Of.UnaryKeeping(Primitive.Absolute, d);
-        var half = c.Of.Multiply(beta, c.Of.Weak(0.5));
-        var near = c.Of.Divide(c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, d), c.Of.Weak(0.5)), beta);
-        return Reduced(c, c.Of.Where(c.Of.Compare(Primitive.Less, distance, beta), near, c.Of.Subtract(distance, half)));
+        var beta = c.MaybeTensor("beta") ?? c.Algebra.Number(1);
+        var distance = c.Algebra.UnaryKeeping(Primitive.Absolute, d);
+        var half = c.Algebra.Multiply(beta, c.Algebra.Number(0.5));
+        var near = c.Algebra.Divide(c.Algebra.Multiply(c.Algebra.UnaryKeeping(Primitive.Square, d), c.Algebra.Number(0.5)), beta);
+        return Reduced(c, c.Algebra.Where(c.Algebra.Compare(Primitive.Less, distance, beta), near, c.Algebra.Subtract(distance, half)));
     }
 
     // |d| < delta: d^2 / 2, else delta (|d| - delta/2)
     private static ElaborateValue HuberLoss(TorchOperationCall c)
     {
         var d = Difference(c);
-        var delta = c.MaybeTensor("delta") ?? c.Of.Weak(1.0);
-        var distance = c.Of.UnaryKeeping(Primitive.Absolute, d);
-        var half = c.Of.Multiply(delta, c.Of.Weak(0.5));
-        var near = c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, d), c.Of.Weak(0.5));
-        return Reduced(c, c.Of.Where(c.Of.Compare(Primitive.Less, distance, delta), near, c.Of.Multiply(delta, c.Of.Subtract(distance, half))));
+        var delta = c.MaybeTensor("delta") ?? c.Algebra.Number(1);
+        var distance = c.Algebra.UnaryKeeping(Primitive.Absolute, d);
+        var half = c.Algebra.Multiply(delta, c.Algebra.Number(0.5));
+        var near = c.Algebra.Multiply(c.Algebra.UnaryKeeping(Primitive.Square, d), c.Algebra.Number(0.5));
+        return Reduced(c, c.Algebra.Where(c.Algebra.Compare(Primitive.Less, distance, delta), near, c.Algebra.Multiply(delta, c.Algebra.Subtract(distance, half))));
     }
 
     // (1 - t) x - w logsigmoid(x), w = 1 + (pos_weight - 1) t
@@ -54,11 +54,11 @@ internal static partial class TorchOperations
         var (x, t) = (c.Self, c.Tensor("target"));
         if (x.Extents != t.Extents)
             throw new ElaborateStop.Refused("DPO0030", "the logits", "a target of other axes", x.ToString(), t.ToString());
-        var likelihood = c.Of.Unary(Primitive.LogSigmoid, x);
+        var likelihood = c.Algebra.Unary(Primitive.LogSigmoid, x);
         if (c.MaybeTensor("pos_weight") is { } positive)
-            likelihood = c.Of.Multiply(c.Of.Add(c.Of.Multiply(c.Of.Subtract(positive, c.Of.WeakWhole(1)), t), c.Of.WeakWhole(1)), likelihood);
-        var loss = c.Of.Subtract(c.Of.Multiply(c.Of.Subtract(c.Of.WeakWhole(1), t), x), likelihood);
-        return Reduced(c, c.MaybeTensor("weight") is { } weight ? c.Of.Multiply(loss, weight) : loss);
+            likelihood = c.Algebra.Multiply(c.Algebra.Add(c.Algebra.Multiply(c.Algebra.Subtract(positive, c.Algebra.Whole(1)), t), c.Algebra.Whole(1)), likelihood);
+        var loss = c.Algebra.Subtract(c.Algebra.Multiply(c.Algebra.Subtract(c.Algebra.Whole(1), t), x), likelihood);
+        return Reduced(c, c.MaybeTensor("weight") is { } weight ? c.Algebra.Multiply(loss, weight) : loss);
     }
 
     // t (log t - x), 0 where t = 0; with log targets exp(t) (t - x)
@@ -66,10 +66,10 @@ internal static partial class TorchOperations
     {
         var (x, t) = (c.Self, c.Tensor("target"));
         if (c.Flag("log_target"))
-            return Reduced(c, c.Of.Multiply(c.Of.Unary(Primitive.Exp, t), c.Of.Subtract(t, x)));
-        var isZero = c.Of.Compare(Primitive.Equal, t, c.Of.Weak(0.0));
-        var entropy = c.Of.Where(isZero, c.Of.Weak(0.0), c.Of.Multiply(t, c.Of.Unary(Primitive.Log, t)));
-        return Reduced(c, c.Of.Subtract(entropy, c.Of.Multiply(t, x)));
+            return Reduced(c, c.Algebra.Multiply(c.Algebra.Unary(Primitive.Exp, t), c.Algebra.Subtract(t, x)));
+        var isZero = c.Algebra.Compare(Primitive.Equal, t, c.Algebra.Number(0));
+        var entropy = c.Algebra.Where(isZero, c.Algebra.Number(0), c.Algebra.Multiply(t, c.Algebra.Unary(Primitive.Log, t)));
+        return Reduced(c, c.Algebra.Subtract(entropy, c.Algebra.Multiply(t, x)));
     }
 
     // -log_softmax(x)[t] over the classes (position 1, or 0 of a single sample), mean over what is not ignored
@@ -79,7 +79,7 @@ internal static partial class TorchOperations
         if (x.Rank == 0)
             throw new ElaborateStop.Refused("DPO0031", "a class axis", "a tensor of 0 dimensions");
         var classes = x.Rank == 1 ? 0 : 1;
-        var logs = c.Of.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogSoftmax, new Parameters.Axis(classes), Atom.Variable(x.As(Real))));
+        var logs = c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogSoftmax, new Parameters.Axis(classes), Atom.Variable(x.As(Real))));
         var weight = c.MaybeTensor("weight") is { } given ? AlongClasses(c, given, x, classes) : null;
         var smoothing = c.MaybeTensor("label_smoothing") is { } smooth && !IsLiteral(c, smooth, 0) ? smooth : null;
         return t.Extents == x.Extents && t.Rank > 0 && ElaborateTensors.KindOf(t) is Real or null
@@ -89,22 +89,22 @@ internal static partial class TorchOperations
 
     private static ElaborateTensor AlongClasses(TorchOperationCall c, ElaborateTensor weight, ElaborateTensor x, int classes) =>
         weight.Rank == 1 && weight.Extents[0] == x.Extents[classes]
-            ? c.Of.Rearrange(weight, Enumerable.Range(0, x.Rank).Select(i => i == classes ? 0 : -1).ToArray(), x.Extents.ToArray())
+            ? c.Algebra.Rearrange(weight, Enumerable.Range(0, x.Rank).Select(i => i == classes ? 0 : -1).ToArray(), x.Extents.ToArray())
             : throw new ElaborateStop.Refused("DPO0030", weight.ToString(), x.Extents[classes].ToString(), weight.ToString(), x.ToString());
 
     private static ElaborateTensor Probabilities(TorchOperationCall c, ElaborateTensor logs, ElaborateTensor t, ElaborateTensor? weight, ElaborateTensor? smoothing, int classes)
     {
         if (smoothing is not null)
-            t = c.Of.Add(c.Of.Multiply(t, c.Of.Subtract(c.Of.WeakWhole(1), smoothing)), c.Of.Divide(smoothing, c.Of.Count(logs, [classes])));
-        var terms = c.Of.Multiply(logs, t);
+            t = c.Algebra.Add(c.Algebra.Multiply(t, c.Algebra.Subtract(c.Algebra.Whole(1), smoothing)), c.Algebra.Divide(smoothing, c.Algebra.Count(logs, [classes])));
+        var terms = c.Algebra.Multiply(logs, t);
         if (weight is not null)
-            terms = c.Of.Multiply(terms, weight);
-        var loss = c.Of.Negate(c.Of.Sum(terms, [classes]));
+            terms = c.Algebra.Multiply(terms, weight);
+        var loss = c.Algebra.Negate(c.Algebra.Sum(terms, [classes]));
         var all = Enumerable.Range(0, loss.Rank).ToArray();
         return c.Member("reduction", "Mean") switch
         {
             "None" => loss,
-            "Sum" => c.Of.Sum(loss, all),
+            "Sum" => c.Algebra.Sum(loss, all),
             _ => Mean(c, loss, all, keepdim: false),
         };
     }
@@ -115,34 +115,34 @@ internal static partial class TorchOperations
         var rest = logs.Extents.Where((_, i) => i != classes).ToEquatableArray();
         if (t.Extents != rest)
             throw new ElaborateStop.Refused("DPO0030", "the classes", "a target of other axes", t.ToString(), "[" + string.Join(" ", rest) + "]");
-        var target = c.Of.Made(t.Extents, Integer, t.DType, t.As);
-        var ignored = c.Of.Compare(Primitive.Equal, target, c.Has("ignore_index") ? c.Of.Weak(c.Number("ignore_index")) : c.Of.WeakWhole(-100));
-        var kept = c.Of.Not(ignored);
+        var target = c.Algebra.Made(t.Extents, Integer, t.DType, t.As);
+        var ignored = c.Algebra.Compare(Primitive.Equal, target, c.Has("ignore_index") ? c.Algebra.Of(c.Number("ignore_index")) : c.Algebra.Whole(-100));
+        var kept = c.Algebra.Not(ignored);
         // An ignored label may be outside the classes.
-        var safe = c.Of.Insert(c.Of.Where(ignored, c.Of.WeakWhole(0), target), classes);
-        var zero = c.Of.Weak(0.0);
-        ElaborateTensor AtTarget(ElaborateTensor x) => c.Of.Drop(c.Of.Gather(x, safe, classes, Enumerable.Range(0, x.Rank).Select(i => i == classes ? -1 : i).ToArray()), classes);
+        var safe = c.Algebra.Insert(c.Algebra.Where(ignored, c.Algebra.Whole(0), target), classes);
+        var zero = c.Algebra.Number(0);
+        ElaborateTensor AtTarget(ElaborateTensor x) => c.Algebra.Drop(c.Algebra.Gather(x, safe, classes, Enumerable.Range(0, x.Rank).Select(i => i == classes ? -1 : i).ToArray()), classes);
 
         var picked = AtTarget(logs);
         var share = weight is null ? null : AtTarget(weight);
-        var loss = c.Of.Where(kept, c.Of.Negate(share is null ? picked : c.Of.Multiply(share, picked)), zero);
-        var count = c.Of.Where(kept, share ?? c.Of.Weak(1.0), zero);
+        var loss = c.Algebra.Where(kept, c.Algebra.Negate(share is null ? picked : c.Algebra.Multiply(share, picked)), zero);
+        var count = c.Algebra.Where(kept, share ?? c.Algebra.Number(1), zero);
         if (share is null)
-            count = c.Of.Convert(kept, Real, null, logs.DType);
+            count = c.Algebra.Convert(kept, Real, null, logs.DType);
         var all = Enumerable.Range(0, loss.Rank).ToArray();
         if (smoothing is not null)
         {
             // (1 - e) nll + e / C * sum of -log p over all classes
-            var spread = c.Of.Negate(c.Of.Sum(weight is null ? logs : c.Of.Multiply(logs, weight), [classes]));
-            var even = c.Of.Divide(c.Of.Multiply(c.Of.Where(kept, spread, zero), smoothing), c.Of.Count(logs, [classes]));
-            loss = c.Of.Add(c.Of.Multiply(loss, c.Of.Subtract(c.Of.WeakWhole(1), smoothing)), even);
+            var spread = c.Algebra.Negate(c.Algebra.Sum(weight is null ? logs : c.Algebra.Multiply(logs, weight), [classes]));
+            var even = c.Algebra.Divide(c.Algebra.Multiply(c.Algebra.Where(kept, spread, zero), smoothing), c.Algebra.Count(logs, [classes]));
+            loss = c.Algebra.Add(c.Algebra.Multiply(loss, c.Algebra.Subtract(c.Algebra.Whole(1), smoothing)), even);
         }
 
         return c.Member("reduction", "Mean") switch
         {
             "None" => loss,
-            "Sum" => c.Of.Sum(loss, all),
-            _ => c.Of.Divide(c.Of.Sum(loss, all), c.Of.Sum(count, all)),
+            "Sum" => c.Algebra.Sum(loss, all),
+            _ => c.Algebra.Divide(c.Algebra.Sum(loss, all), c.Algebra.Sum(count, all)),
         };
     }
 }

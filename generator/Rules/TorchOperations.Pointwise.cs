@@ -10,8 +10,8 @@ internal static partial class TorchOperations
     private static ElaborateValue Gelu(TorchOperationCall c)
     {
         var x = c.Self;
-        var erf = c.Of.Unary(Primitive.Erf, c.Of.Multiply(x, c.Of.Weak(Math.Sqrt(0.5))));
-        return c.Of.Multiply(c.Of.Multiply(x, c.Of.Weak(0.5)), c.Of.Add(erf, c.Of.WeakWhole(1)));
+        var erf = c.Algebra.Unary(Primitive.Erf, c.Algebra.Multiply(x, c.Algebra.Number(Math.Sqrt(0.5))));
+        return c.Algebra.Multiply(c.Algebra.Multiply(x, c.Algebra.Number(0.5)), c.Algebra.Add(erf, c.Algebra.Whole(1)));
     }
 
     // log(1 + exp(beta x)) / beta; above the threshold x. Torch's own threshold only guards exp, which the primitive does better.
@@ -19,11 +19,11 @@ internal static partial class TorchOperations
     {
         var x = c.Self;
         var beta = c.MaybeTensor("beta") is { } given && !(IsLiteral(c, given, 1)) ? given : null;
-        var scaled = beta is null ? x : c.Of.Multiply(x, beta);
-        var soft = c.Of.Unary(Primitive.Softplus, scaled);
-        var result = beta is null ? soft : c.Of.Divide(soft, beta);
+        var scaled = beta is null ? x : c.Algebra.Multiply(x, beta);
+        var soft = c.Algebra.Unary(Primitive.Softplus, scaled);
+        var result = beta is null ? soft : c.Algebra.Divide(soft, beta);
         return c.MaybeTensor("threshold") is { } threshold && !IsLiteral(c, threshold, 20)
-            ? c.Of.Where(c.Of.Compare(Primitive.Greater, scaled, threshold), x, result)
+            ? c.Algebra.Where(c.Algebra.Compare(Primitive.Greater, scaled, threshold), x, result)
             : result;
     }
 
@@ -35,15 +35,15 @@ internal static partial class TorchOperations
         if (ElaborateTensors.KindOf(x) is Integer or Boolean)
             return x;
         var fixedPart = Truncated(c, x);
-        return c.Of.Subtract(fixedPart, c.Of.Convert(c.Of.Compare(Primitive.Greater, fixedPart, x), Real, null, x.DType));
+        return c.Algebra.Subtract(fixedPart, c.Algebra.Convert(c.Algebra.Compare(Primitive.Greater, fixedPart, x), Real, null, x.DType));
     }
 
     private static ElaborateTensor Truncated(TorchOperationCall c, ElaborateTensor x)
     {
-        var constant = c.Of.Stop(c.Of.Convert(x, Real, null, x.DType));
-        var isSmall = c.Of.Compare(Primitive.Less, c.Of.UnaryKeeping(Primitive.Absolute, constant), c.Of.Weak(4503599627370496.0));
-        var safe = c.Of.Where(isSmall, constant, c.Of.Weak(0.0));
-        return c.Of.Where(isSmall, c.Of.Convert(c.Of.Convert(safe, Integer, null, x.DType), Real, null, x.DType), constant);
+        var constant = c.Algebra.Stop(c.Algebra.Convert(x, Real, null, x.DType));
+        var isSmall = c.Algebra.Compare(Primitive.Less, c.Algebra.UnaryKeeping(Primitive.Absolute, constant), c.Algebra.Number(4503599627370496.0));
+        var safe = c.Algebra.Where(isSmall, constant, c.Algebra.Number(0));
+        return c.Algebra.Where(isSmall, c.Algebra.Convert(c.Algebra.Convert(safe, Integer, null, x.DType), Real, null, x.DType), constant);
     }
 
     private static ElaborateValue Trunc(TorchOperationCall c) => ElaborateTensors.KindOf(c.Self) is Integer or Boolean ? c.Self : Truncated(c, c.Self);
@@ -51,25 +51,27 @@ internal static partial class TorchOperations
     // floor(x + 1/2), less 1 at a half whose result is odd.
     private static ElaborateValue Round(TorchOperationCall c)
     {
-        var x = c.Of.Stop(c.Of.Convert(c.Self, Real, null, c.Self.DType));
-        var up = Floor(c, c.Of.Add(x, c.Of.Weak(0.5)));
-        var half = c.Of.Multiply(up, c.Of.Weak(0.5));
-        var isOdd = c.Of.Compare(Primitive.NotEqual, half, Floor(c, half));
-        var isTie = c.Of.Compare(Primitive.Equal, c.Of.Subtract(up, x), c.Of.Weak(0.5));
-        return c.Of.Subtract(up, c.Of.Convert(c.Of.Logical(Primitive.And, isOdd, isTie), Real, null, x.DType));
+        if (c.Whole("decimals", 0) != 0)
+            throw c.Unsupported("round to whole numbers only");
+        var x = c.Algebra.Stop(c.Algebra.Convert(c.Self, Real, null, c.Self.DType));
+        var up = Floor(c, c.Algebra.Add(x, c.Algebra.Number(0.5)));
+        var half = c.Algebra.Multiply(up, c.Algebra.Number(0.5));
+        var isOdd = c.Algebra.Compare(Primitive.NotEqual, half, Floor(c, half));
+        var isTie = c.Algebra.Compare(Primitive.Equal, c.Algebra.Subtract(up, x), c.Algebra.Number(0.5));
+        return c.Algebra.Subtract(up, c.Algebra.Convert(c.Algebra.Logical(Primitive.And, isOdd, isTie), Real, null, x.DType));
     }
 
     // x - y floor(x / y)
     private static ElaborateValue Remainder(TorchOperationCall c)
     {
         var (x, y) = (c.Self, c.Other);
-        if (c.Of.Promote(x, y) == Integer)
+        if (c.Algebra.Promote(x, y) == Integer)
         {
-            var whole = c.Of.Convert(Floor(c, c.Of.Divide(x, y)), Integer, null, ElaborateTensors.FixedType("Int64", true));
-            return c.Of.Subtract(x, c.Of.Multiply(y, whole));
+            var whole = c.Algebra.Convert(Floor(c, c.Algebra.Divide(x, y)), Integer, null, ElaborateTensors.FixedType("Int64", true));
+            return c.Algebra.Subtract(x, c.Algebra.Multiply(y, whole));
         }
 
-        return c.Of.Subtract(x, c.Of.Multiply(y, Floor(c, c.Of.Divide(x, y))));
+        return c.Algebra.Subtract(x, c.Algebra.Multiply(y, Floor(c, c.Algebra.Divide(x, y))));
     }
 
     // x^2 is a square, whatever the kind; other powers are real.
@@ -79,24 +81,24 @@ internal static partial class TorchOperations
         if (exponent.Number is { } id && c.Host.AsNumber(id) is { } number && x.Number is null)
         {
             if (number == 2)
-                return c.Of.UnaryKeeping(Primitive.Square, x);
+                return c.Algebra.UnaryKeeping(Primitive.Square, x);
             if (number == 1)
                 return x;
             if (number == 3 && ElaborateTensors.KindOf(x) == Integer)
-                return c.Of.Multiply(c.Of.UnaryKeeping(Primitive.Square, x), x);
+                return c.Algebra.Multiply(c.Algebra.UnaryKeeping(Primitive.Square, x), x);
         }
 
-        if (c.Of.Promote(x, exponent) == Integer)
+        if (c.Algebra.Promote(x, exponent) == Integer)
             throw c.Unsupported("write the power of a whole number as a product, or convert it first: `to_type(ScalarType.Float32)`");
-        return c.Of.Arithmetic(Primitive.Power, x, exponent, isReal: true);
+        return c.Algebra.Arithmetic(Primitive.Power, x, exponent, isReal: true);
     }
 
     private static ElaborateValue Clamp(TorchOperationCall c, ElaborateTensor? least, ElaborateTensor? most)
     {
         var x = c.Self;
         if (least is not null)
-            x = c.Of.Arithmetic(Primitive.ClampMin, x, least);
-        return most is null ? x : c.Of.Arithmetic(Primitive.ClampMax, x, most);
+            x = c.Algebra.Arithmetic(Primitive.ClampMin, x, least);
+        return most is null ? x : c.Algebra.Arithmetic(Primitive.ClampMax, x, most);
     }
 
     /// <summary>A tensor that is a condition: numbers are refused, as torch would work on their bits.</summary>
@@ -105,21 +107,21 @@ internal static partial class TorchOperations
         : throw new ElaborateStop.Refused("DPO0038", "`" + c.Operation + "` of numbers", "compare first: `x != 0`");
 
     private static ElaborateValue Bitwise(TorchOperationCall c, Primitive primitive) =>
-        c.Of.Logical(primitive, Condition(c, c.Self), Condition(c, c.Other));
+        c.Algebra.Logical(primitive, Condition(c, c.Self), Condition(c, c.Other));
 
     private static ElaborateValue Where(TorchOperationCall c)
     {
         if (!c.Has("self") || !c.Has("other"))
             throw c.Unsupported("give it both values: `where(condition, x, y)`");
-        return c.Of.Where(Condition(c, c.Tensor("condition")), c.Self, c.Other);
+        return c.Algebra.Where(Condition(c, c.Tensor("condition")), c.Self, c.Other);
     }
 
     private static ElaborateValue MaskedFill(TorchOperationCall c)
     {
         var (x, value) = (c.Self, c.Tensor("value"));
         var mask = Condition(c, c.Tensor("mask"));
-        var filled = c.Of.Where(mask, value, x);
-        if (filled.Extents != c.Of.Broadcast(x, value) && filled.Rank > x.Rank)
+        var filled = c.Algebra.Where(mask, value, x);
+        if (filled.Extents != c.Algebra.Broadcast(x, value) && filled.Rank > x.Rank)
             throw new ElaborateStop.Refused("DPO0030", mask.ToString(), x.ToString(), mask.ToString(), x.ToString());
         return filled;
     }
@@ -132,15 +134,15 @@ internal static partial class TorchOperations
             return x;
         if (!c.Has("posinf") || !c.Has("neginf"))
             throw c.Unsupported("give `posinf` and `neginf` too: their defaults differ from dtype to dtype");
-        var above = c.Of.Compare(Primitive.Equal, x, c.Of.Weak(double.PositiveInfinity));
-        var below = c.Of.Compare(Primitive.Equal, x, c.Of.Weak(double.NegativeInfinity));
-        var finite = c.Of.Where(above, c.Tensor("posinf"), c.Of.Where(below, c.Tensor("neginf"), x));
-        return c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.MaybeTensor("nan") ?? c.Of.Weak(0.0), finite);
+        var above = c.Algebra.Compare(Primitive.Equal, x, c.Algebra.Number(double.PositiveInfinity));
+        var below = c.Algebra.Compare(Primitive.Equal, x, c.Algebra.Number(double.NegativeInfinity));
+        var finite = c.Algebra.Where(above, c.Tensor("posinf"), c.Algebra.Where(below, c.Tensor("neginf"), x));
+        return c.Algebra.Where(c.Algebra.Test(Primitive.IsNaN, x, whole: false), c.MaybeTensor("nan") ?? c.Algebra.Number(0), finite);
     }
 
     private static ElaborateTensor WithoutNaN(TorchOperationCall c, ElaborateTensor x) => ElaborateTensors.KindOf(x) is Integer or Boolean
         ? x
-        : c.Of.Where(c.Of.Test(Primitive.IsNaN, x, whole: false), c.Of.Weak(0.0), x);
+        : c.Algebra.Where(c.Algebra.Test(Primitive.IsNaN, x, whole: false), c.Algebra.Number(0), x);
 
     private static ElaborateValue FromNumber(TorchOperationCall c)
     {
@@ -148,18 +150,18 @@ internal static partial class TorchOperations
         if (value is ElaborateTensor { Number: null } tensor)
             return tensor;
         var number = c.Number("value");
-        var kind = c.Of.KindOf(number);
+        var kind = c.Algebra.KindOf(number);
         var dtype = c.DType("dtype", false);
         // TorchSharp makes numbers tensors of their own type.
         var own = c.Host[number].Kind switch { HostKind.Bool => "Bool", HostKind.Int32 => "Int32", HostKind.Int64 => "Int64", HostKind.Single => "Float32", _ => "Float64" };
-        return c.Of.Scalar(number, dtype?.Kind ?? kind, dtype?.Terms ?? ElaborateTensors.FixedType(own, false));
+        return c.Algebra.Scalar(number, dtype?.Kind ?? kind, dtype?.Terms ?? ElaborateTensors.FixedType(own, false));
     }
 
     private static ElaborateValue FilledLike(TorchOperationCall c, int number)
     {
         var x = c.Self;
         var dtype = c.DType("dtype", x.Rank > 0);
-        return c.Of.Fill(number, x.Extents, dtype is { } given ? given.Kind : ElaborateTensors.KindOf(x), dtype?.Terms ?? x.DType);
+        return c.Algebra.Fill(number, x.Extents, dtype is { } given ? given.Kind : ElaborateTensors.KindOf(x), dtype?.Terms ?? x.DType);
     }
 
     private static ElaborateValue Filled(TorchOperationCall c, int number)
@@ -167,9 +169,9 @@ internal static partial class TorchOperations
         var extents = c.Items("size").Select(s => c.Size(s) ?? throw c.NotConstant("size")).ToEquatableArray();
         foreach (var extent in extents)
             c.RequireNotNegative(extent, "size " + extent);
-        var kind = c.Operation == "full" ? c.Of.KindOf(number) : Real;
+        var kind = c.Operation == "full" ? c.Algebra.KindOf(number) : Real;
         var dtype = c.DType("dtype", extents.Count > 0) ?? (ElaborateTensors.FixedType(kind switch { Real => "Float32", Integer => "Int64", _ => "Bool" }, extents.Count > 0), kind, null);
-        return c.Of.Fill(number, extents, dtype.Kind, dtype.Terms);
+        return c.Algebra.Fill(number, extents, dtype.Kind, dtype.Terms);
     }
 
     // start + step iota
@@ -181,12 +183,12 @@ internal static partial class TorchOperations
         if (count is null || step == 0 || (c.Has("step") && step != c.Literal("step")))
             throw new ElaborateStop.Refused("DPO0034", "`arange`", "use bounds that are sizes of named axes or constants, and steps that divide their distance");
         c.RequireNotNegative(count, "the number of elements");
-        ElaborateTensor coordinates = c.Of.Iota(count);
+        ElaborateTensor coordinates = c.Algebra.Iota(count);
         if (step != 1)
-            coordinates = c.Of.Multiply(coordinates, c.Of.WeakWhole(step));
+            coordinates = c.Algebra.Multiply(coordinates, c.Algebra.Whole(step));
         if (start != Extent.Fixed(0))
-            coordinates = c.Of.Add(coordinates, c.Of.Weak(c.Host.Size(start)));
-        return c.DType("dtype", true) is { } dtype ? c.Of.Convert(coordinates, dtype.Kind ?? Integer, null, dtype.Terms) : coordinates;
+            coordinates = c.Algebra.Add(coordinates, c.Algebra.Of(c.Host.Size(start)));
+        return c.DType("dtype", true) is { } dtype ? c.Algebra.Convert(coordinates, dtype.Kind ?? Integer, null, dtype.Terms) : coordinates;
 
         Extent Bound(string name)
         {
@@ -204,6 +206,6 @@ internal static partial class TorchOperations
         var x = c.Self;
         if (c.DType("dtype", x.Rank > 0) is not { } dtype)
             return x;
-        return dtype.Kind == Boolean ? c.Of.NotZero(x) : c.Of.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms);
+        return dtype.Kind == Boolean ? c.Algebra.NotZero(x) : c.Algebra.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms);
     }
 }

@@ -9,12 +9,12 @@ internal static partial class TorchOperations
     private static ElaborateValue Sum(TorchOperationCall c)
     {
         var x = c.Self;
-        return c.Of.Sum(Typed(c, x), c.Dims("dim", x), c.Flag("keepdim"));
+        return c.Algebra.Sum(Typed(c, x), c.Dims("dim", x), c.Flag("keepdim"));
     }
 
     /// <summary>The operand in the dtype that the reduction asks for.</summary>
     private static ElaborateTensor Typed(TorchOperationCall c, ElaborateTensor x) =>
-        c.DType("dtype", x.Rank > 0) is { } dtype ? c.Of.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms) : x;
+        c.DType("dtype", x.Rank > 0) is { } dtype ? c.Algebra.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms) : x;
 
     /// <summary>An operand that torch takes only as a real number.</summary>
     private static ElaborateTensor Numbers(TorchOperationCall c, ElaborateTensor x) =>
@@ -25,8 +25,8 @@ internal static partial class TorchOperations
     // sum(x) / n
     private static ElaborateTensor Mean(TorchOperationCall c, ElaborateTensor x, IReadOnlyList<int> dims, bool keepdim)
     {
-        var real = c.Of.Convert(x, Real, null, ElaborateTensors.Lift(x.DType, DTypeLift.Float));
-        return c.Of.Divide(c.Of.Sum(real, dims, keepdim), c.Of.Count(x, dims));
+        var real = c.Algebra.Convert(x, Real, null, ElaborateTensors.Lift(x.DType, DTypeLift.Float));
+        return c.Algebra.Divide(c.Algebra.Sum(real, dims, keepdim), c.Algebra.Count(x, dims));
     }
 
     // nansum(x) / count(not isnan(x))
@@ -35,17 +35,17 @@ internal static partial class TorchOperations
         var x = Numbers(c, c.Self);
         var dims = c.Dims("dim", x);
         var keepdim = c.Flag("keepdim");
-        var isNumber = c.Of.Not(c.Of.Test(Primitive.IsNaN, x, whole: false));
-        var count = c.Of.Sum(c.Of.Convert(isNumber, Real, null, x.DType), dims, keepdim);
-        return c.Of.Divide(c.Of.Sum(WithoutNaN(c, x), dims, keepdim), count);
+        var isNumber = c.Algebra.Not(c.Algebra.Test(Primitive.IsNaN, x, whole: false));
+        var count = c.Algebra.Sum(c.Algebra.Convert(isNumber, Real, null, x.DType), dims, keepdim);
+        return c.Algebra.Divide(c.Algebra.Sum(WithoutNaN(c, x), dims, keepdim), count);
     }
 
     private static ElaborateValue Extremum(TorchOperationCall c, Primitive primitive, IReadOnlyList<int> dims, bool keepdim)
     {
         var x = c.Self;
         return ElaborateTensors.KindOf(x) == Boolean
-            ? c.Of.Reduce(primitive == Primitive.Max ? Primitive.Any : Primitive.All, x, dims, keepdim, Boolean, x.DType)
-            : c.Of.Reduce(primitive, x, dims, keepdim, ElaborateTensors.KindOf(x), x.DType);
+            ? c.Algebra.Reduce(primitive == Primitive.Max ? Primitive.Any : Primitive.All, x, dims, keepdim, Boolean, x.DType)
+            : c.Algebra.Reduce(primitive, x, dims, keepdim, ElaborateTensors.KindOf(x), x.DType);
     }
 
     // The element at the first extremum: unlike amax, the gradient goes to that one.
@@ -53,11 +53,11 @@ internal static partial class TorchOperations
     {
         var x = c.Self;
         var dim = c.Dim("dim", x.Rank);
-        var index = At(c, isMax ? x : c.Of.Negate(x), dim);
-        var kept = c.Of.Insert(index, dim);
+        var index = At(c, isMax ? x : c.Algebra.Negate(x), dim);
+        var kept = c.Algebra.Insert(index, dim);
         var map = Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray();
-        var values = c.Of.Gather(x, kept, dim, map);
-        return c.Flag("keepdim") ? new ElaborateValue.Tuple([values, kept]) : new ElaborateValue.Tuple([c.Of.Drop(values, dim), index]);
+        var values = c.Algebra.Gather(x, kept, dim, map);
+        return c.Flag("keepdim") ? new ElaborateValue.Tuple([values, kept]) : new ElaborateValue.Tuple([c.Algebra.Drop(values, dim), index]);
     }
 
     private static ElaborateValue ArgMax(TorchOperationCall c, ElaborateTensor x)
@@ -66,7 +66,7 @@ internal static partial class TorchOperations
             throw new ElaborateStop.Refused("DPO0034", "`" + c.Operation + "` over all axes", "give it one axis: `dim: -1`");
         var dim = c.Dim("dim", x.Rank, -1);
         var index = At(c, x, dim);
-        return c.Flag("keepdim") ? c.Of.Insert(index, dim) : index;
+        return c.Flag("keepdim") ? c.Algebra.Insert(index, dim) : index;
     }
 
     /// <summary>The first position of the largest element along one axis.</summary>
@@ -74,13 +74,13 @@ internal static partial class TorchOperations
     {
         var kind = ElaborateTensors.KindOf(x) == Integer ? Integer : Real;
         var rest = x.Extents.Where((_, i) => i != dim).ToEquatableArray();
-        return c.Of.Made(rest, Integer, ElaborateTensors.FixedType("Int64", rest.Count > 0), _ => c.Path.Trace.Emit(Primitive.ArgMax, new Parameters.Axis(dim), Atom.Variable(x.As(kind))));
+        return c.Algebra.Made(rest, Integer, ElaborateTensors.FixedType("Int64", rest.Count > 0), _ => c.Path.Trace.Emit(Primitive.ArgMax, new Parameters.Axis(dim), Atom.Variable(x.As(kind))));
     }
 
     private static ElaborateValue LogSumExp(TorchOperationCall c)
     {
         var x = c.Self;
-        return c.Of.Reduce(Primitive.LogSumExp, c.Of.Convert(x, Real, null, ElaborateTensors.Lift(x.DType, DTypeLift.Float)), c.Dims("dim", x), c.Flag("keepdim"), Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float));
+        return c.Algebra.Reduce(Primitive.LogSumExp, c.Algebra.Convert(x, Real, null, ElaborateTensors.Lift(x.DType, DTypeLift.Float)), c.Dims("dim", x), c.Flag("keepdim"), Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float));
     }
 
     // sum((x - mean(x))^2) / max(n - correction, 0)
@@ -88,19 +88,19 @@ internal static partial class TorchOperations
     {
         var x = Typed(c, Numbers(c, c.Self));
         var dims = c.Dims("dim", x);
-        var centred = c.Of.Subtract(x, Mean(c, x, dims, keepdim: true));
-        var squares = c.Of.Sum(c.Of.UnaryKeeping(Primitive.Square, centred), dims, c.Flag("keepdim"));
-        var count = c.Of.Product(dims.Select(d => x.Extents[d]));
-        return c.Of.Divide(squares, c.Of.Weak(c.Flag("unbiased", true) ? c.Host.Binary("-", HostKind.Int64, count, c.Host.Whole(1)) : count));
+        var centred = c.Algebra.Subtract(x, Mean(c, x, dims, keepdim: true));
+        var squares = c.Algebra.Sum(c.Algebra.UnaryKeeping(Primitive.Square, centred), dims, c.Flag("keepdim"));
+        var count = c.Algebra.Product(dims.Select(d => x.Extents[d]));
+        return c.Algebra.Divide(squares, c.Algebra.Of(c.Flag("unbiased", true) ? c.Host.Binary("-", HostKind.Int64, count, c.Host.Whole(1)) : count));
     }
 
     private static ElaborateValue Normaliser(TorchOperationCall c, Primitive primitive)
     {
         var x = Typed(c, c.Self);
         if (x.Rank == 0)
-            return primitive == Primitive.Softmax ? c.Of.Fill(c.Host.Real(1), x.Extents, Real, x.DType) : c.Of.Fill(c.Host.Real(0), x.Extents, Real, x.DType);
+            return primitive == Primitive.Softmax ? c.Algebra.Fill(c.Host.Real(1), x.Extents, Real, x.DType) : c.Algebra.Fill(c.Host.Real(0), x.Extents, Real, x.DType);
         var dim = c.Dim("dim", x.Rank);
-        return c.Of.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(primitive, new Parameters.Axis(dim), Atom.Variable(x.As(Real))));
+        return c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(primitive, new Parameters.Axis(dim), Atom.Variable(x.As(Real))));
     }
 
     private static ElaborateValue CumSum(TorchOperationCall c)
@@ -109,23 +109,23 @@ internal static partial class TorchOperations
         if (x.Rank == 0)
             return x;
         var scan = new Parameters.Scan(c.Dim("dim", x.Rank), false);
-        var counted = ElaborateTensors.KindOf(x) == Boolean ? c.Of.Convert(x, Integer, null, ElaborateTensors.FixedType("Int64", true)) : x;
+        var counted = ElaborateTensors.KindOf(x) == Boolean ? c.Algebra.Convert(x, Integer, null, ElaborateTensors.FixedType("Int64", true)) : x;
         var kind = ElaborateTensors.KindOf(counted);
-        return c.Of.Moved(counted, kind, ElaborateTensors.Lift(x.DType, DTypeLift.Sum), v => c.Path.Trace.Emit(Primitive.CumSum, scan, Atom.Variable(v)));
+        return c.Algebra.Moved(counted, kind, ElaborateTensors.Lift(x.DType, DTypeLift.Sum), v => c.Path.Trace.Emit(Primitive.CumSum, scan, Atom.Variable(v)));
     }
 
     private static ElaborateValue LogCumSumExp(TorchOperationCall c)
     {
         var x = Numbers(c, c.Self);
         var scan = new Parameters.Scan(c.Dim("dim", x.Rank), false);
-        return c.Of.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogCumSumExp, scan, Atom.Variable(x.As(Real))));
+        return c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogCumSumExp, scan, Atom.Variable(x.As(Real))));
     }
 
     private static ElaborateValue Flip(TorchOperationCall c)
     {
         var x = c.Self;
         foreach (var dim in c.Dims("dims", x))
-            x = c.Of.Move(x, x.Extents, v => c.Path.Trace.Emit(Primitive.Flip, new Parameters.Axis(dim), Atom.Variable(v)));
+            x = c.Algebra.Move(x, x.Extents, v => c.Path.Trace.Emit(Primitive.Flip, new Parameters.Axis(dim), Atom.Variable(v)));
         return x;
     }
 
@@ -140,8 +140,8 @@ internal static partial class TorchOperations
         var kind = ElaborateTensors.KindOf(x) == Integer ? Integer : Real;
         var (values, order) = c.Path.Trace.Sort(x.As(kind), dim, descending);
         return (
-            c.Of.Made(x.Extents, kind, x.DType, _ => values),
-            c.Of.Made(x.Extents, Integer, ElaborateTensors.FixedType("Int64", true), _ => order));
+            c.Algebra.Made(x.Extents, kind, x.DType, _ => values),
+            c.Algebra.Made(x.Extents, Integer, ElaborateTensors.FixedType("Int64", true), _ => order));
     }
 
     private static ElaborateValue TopK(TorchOperationCall c)
@@ -150,7 +150,7 @@ internal static partial class TorchOperations
         var (k, dim) = (c.Whole("k"), c.Dim("dim", x.Rank, -1));
         c.RequireNotNegative(x.Extents[dim] - Extent.Fixed(k), "k = " + TorchOperationCall.Text(k));
         var (values, order) = Sorted(c, x, dim, c.Flag("largest", true));
-        return new ElaborateValue.Tuple([c.Of.Slice(values, dim, Extent.Fixed(0), Extent.Fixed(k)), c.Of.Slice(order, dim, Extent.Fixed(0), Extent.Fixed(k))]);
+        return new ElaborateValue.Tuple([c.Algebra.Slice(values, dim, Extent.Fixed(0), Extent.Fixed(k)), c.Algebra.Slice(order, dim, Extent.Fixed(0), Extent.Fixed(k))]);
     }
 
     // Between the elements of rank floor(q (n-1)) and ceil(q (n-1)), linearly.
@@ -172,21 +172,21 @@ internal static partial class TorchOperations
         var weight = host.Binary("-", HostKind.Double, rank, below);
         var (values, _) = Sorted(c, x, dim, descending: false);
         var (low, high) = (Ranked(below), Ranked(above));
-        var result = c.Of.Add(low, c.Of.Multiply(c.Of.Subtract(high, low), c.Of.Weak(weight)));
-        return c.Flag("keepdim") ? result : c.Of.Drop(result, dim);
+        var result = c.Algebra.Add(low, c.Algebra.Multiply(c.Algebra.Subtract(high, low), c.Algebra.Of(weight)));
+        return c.Flag("keepdim") ? result : c.Algebra.Drop(result, dim);
 
         ElaborateTensor Ranked(int position)
         {
             var extents = x.Extents.Select((e, i) => i == dim ? Extent.One : e).ToEquatableArray();
-            var index = c.Of.Fill(host.Make(new HostEquation(HostOperation.Convert, HostKind.Int64, [position])), extents, Integer, ElaborateTensors.FixedType("Int64", true));
-            return c.Of.Gather(values, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
+            var index = c.Algebra.Fill(host.Make(new HostEquation(HostOperation.Convert, HostKind.Int64, [position])), extents, Integer, ElaborateTensors.FixedType("Int64", true));
+            return c.Algebra.Gather(values, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
         }
     }
 
     // sum(x y)
     private static ElaborateValue Dot(TorchOperationCall c)
     {
-        var product = c.Of.Multiply(c.Self, c.Other);
-        return product.Rank == 1 ? c.Of.Sum(product, [0]) : throw c.Unsupported("write `(a * b).sum()`");
+        var product = c.Algebra.Multiply(c.Self, c.Other);
+        return product.Rank == 1 ? c.Algebra.Sum(product, [0]) : throw c.Unsupported("write `(a * b).sum()`");
     }
 }
