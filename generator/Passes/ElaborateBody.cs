@@ -14,9 +14,13 @@ internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<stri
 
     private const int DeepestCall = 100;
 
+    /// <summary>Findings after which the rest of a path says nothing new.</summary>
+    private const int MostFindings = 50;
+
     private readonly ElaborateTensors algebra = new(path);
     private int steps;
     private int depth;
+    private int findings;
 
     public ElaborateTensors Algebra => algebra;
 
@@ -62,7 +66,7 @@ internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<stri
             {
                 report(new Diagnosis(refused.Diagnostic, refused.Arguments, function.Id, at));
                 registers[at] = ElaborateValue.Poison.Instance;
-                if (instruction.Opcode is Opcode.Return or Opcode.BranchFalse)
+                if (++findings > MostFindings || instruction.Opcode is Opcode.Return or Opcode.BranchFalse)
                     throw new ElaborateStop.Aborted();
             }
             catch (Exception fault) when (fault is InvalidOperationException or ArgumentException or IndexOutOfRangeException or InvalidCastException
