@@ -95,6 +95,9 @@ internal static class TorchSpellings
         mul=mul,multiply            self:left,input other:right,target
         div=div,divide,true_divide  self:left,input,dividend other:right,target,divisor
         remainder                   self:left,input other:right,target,scalar
+        lerp                        self:input end weight
+        xlogy                       self:x,input other:y
+        leaky_relu                  self:input negative_slope
         clamp=clamp,clip            self:input min max
         clamp_min                   self:input min
         clamp_max                   self:input max
@@ -124,6 +127,9 @@ internal static class TorchSpellings
         nan_to_num                  self:input nan posinf neginf
         cross_entropy               self:input target weight ignore_index# reduction label_smoothing
         binary_cross_entropy_with_logits self:input target weight reduction pos_weight:pos_weights
+        nll_loss                    self:input target weight reduction
+        margin_ranking_loss         self:input1 other:input2 target margin reduction
+        soft_margin_loss            self:input target reduction
         mse_loss                    self:input target reduction
         l1_loss                     self:input target reduction
         smooth_l1_loss              self:input target reduction beta
@@ -144,7 +150,7 @@ internal static class TorchSpellings
         dtype                       self:input
         unsqueeze                   self:input dim#
         squeeze                     self:input dim#
-        expand                      self:input size[]:sizes
+        expand=expand,broadcast_to  self:input size[]:sizes,shape
         expand_as                   self:input other
         reshape                     self:input shape[]
         view                        self:input shape[]
@@ -160,6 +166,9 @@ internal static class TorchSpellings
         chunk                       self:input chunks# dim#
         cat=cat,concat,concatenate  tensors{} dim#
         stack                       tensors{} dim#
+        tril                        self:input diagonal#
+        triu                        self:input diagonal#
+        outer                       self:input vec2
         narrow                      self:input dim# start# length#
         select                      self:input dim# index#
         detach                      self:input
@@ -178,11 +187,13 @@ internal static class TorchSpellings
         std                         self:input dim[]:dimensions unbiased keepdim dtype:type
         any                         self:input dim[] keepdim
         all                         self:input dim[] keepdim
+        count_nonzero               self:input dim[]:dims
         argmax                      self:input dim# keepdim
         argmin                      self:input dim# keepdim
         softmax                     self:input dim# dtype
         log_softmax                 self:input,x dim# dtype
         gather                      self:input dim# index
+        take_along_dim              self:input index:indices dim#
         index_select                self:input dim# index
         index                       self indices{}
         index_add                   self:input dim# index source alpha

@@ -98,8 +98,15 @@ internal sealed class ElaboratePath(Function function, ElaborateHost host, IRead
         if (parameters.TryGetValue(parameter.Name, out var tensor))
             return tensor;
         var extents = AxisNames.Extents(parameter);
+        // What is an index or a condition anywhere has such a dtype at the call: it is read once, and converted where it counts as a number.
+        ElementKind? kind = (AreRead([parameter.Name], ElementKind.Integer), AreRead([parameter.Name], ElementKind.Boolean)) switch
+        {
+            (true, false) => ElementKind.Integer,
+            (false, true) => ElementKind.Boolean,
+            _ => null,
+        };
         tensor = new ElaborateTensor(
-            Trace, extents, null, [new DTypeTerm(parameter.Name, true, extents.Count > 0, DTypeLift.None)], [parameter.Name],
+            Trace, extents, kind, [new DTypeTerm(parameter.Name, true, extents.Count > 0, DTypeLift.None)], [parameter.Name],
             kind => inputs[(parameter.Name, kind)] = Trace.Input(parameter.Name, new TensorType(kind, extents), kind == ElementKind.Real && !parameter.NoGrad));
         return parameters[parameter.Name] = tensor;
     }

@@ -246,6 +246,15 @@ internal static partial class TorchOperations
         return Concatenated(c, tensors.Select(t => c.Algebra.Insert(t, dim)).ToArray(), dim);
     }
 
+    // where(column - row >= diagonal, x, 0)
+    private static ElaborateTensor Triangle(TorchOperationCall c, Primitive kept)
+    {
+        var x = c.Self;
+        var (rows, columns) = (x.Extents[c.Position(-2, x.Rank)], x.Extents[c.Position(-1, x.Rank)]);
+        var offset = c.Algebra.Subtract(c.Algebra.Iota(columns), c.Algebra.Insert(c.Algebra.Iota(rows), 1));
+        return c.Algebra.Where(c.Algebra.Compare(kept, offset, c.Algebra.Whole(c.Whole("diagonal", 0))), x, c.Algebra.Whole(0));
+    }
+
     // result[.., i] = x[.., i, .., i + offset, ..]
     private static ElaborateValue Diagonal(TorchOperationCall c)
     {

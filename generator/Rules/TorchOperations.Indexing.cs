@@ -167,6 +167,15 @@ internal static partial class TorchOperations
         return c.Algebra.Gather(x, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
     }
 
+    private static ElaborateValue TakeAlongDim(TorchOperationCall c)
+    {
+        var (x, index) = (c.Self, Whole(c, c.Tensor("index")));
+        var dim = c.Dim("dim", x.Rank);
+        if (index.Rank == x.Rank)
+            index = ExpandTo(c, index, x.Extents.Select((e, i) => i == dim ? index.Extents[dim] : e).ToEquatableArray());
+        return c.Algebra.Gather(AsWideAs(c, x, index, dim), index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
+    }
+
     /// <summary>What an index reads along the axes that it runs over: an index of fixed size reads the first elements.</summary>
     private static ElaborateTensor AsWideAs(TorchOperationCall c, ElaborateTensor x, ElaborateTensor index, int dim)
     {

@@ -23,6 +23,28 @@ internal static partial class TorchOperations
     // (x - t)^2
     private static ElaborateValue MseLoss(TorchOperationCall c) => Reduced(c, c.Algebra.UnaryKeeping(Primitive.Square, Difference(c)));
 
+    // relu(margin - t (x - y))
+    private static ElaborateValue MarginRankingLoss(TorchOperationCall c)
+    {
+        var gap = c.Algebra.Subtract(c.MaybeTensor("margin") ?? c.Algebra.Number(0), c.Algebra.Multiply(c.Tensor("target"), c.Algebra.Subtract(c.Self, c.Other)));
+        return Reduced(c, c.Algebra.Arithmetic(Primitive.ClampMin, gap, c.Algebra.Whole(0)));
+    }
+
+    // log(1 + exp(-t x))
+    private static ElaborateValue SoftMarginLoss(TorchOperationCall c) =>
+        Reduced(c, c.Algebra.Unary(Primitive.Softplus, c.Algebra.Negate(c.Algebra.Multiply(c.Tensor("target"), c.Self))));
+
+    // -x[t] over the classes
+    private static ElaborateValue NllLoss(TorchOperationCall c)
+    {
+        var x = c.Self;
+        if (x.Rank == 0)
+            throw new ElaborateStop.Refused("DPO0031", "a class axis", "a tensor of 0 dimensions");
+        var classes = x.Rank == 1 ? 0 : 1;
+        var weight = c.MaybeTensor("weight") is { } given ? AlongClasses(c, given, x, classes) : null;
+        return Classes(c, x, c.Tensor("target"), weight, null, classes);
+    }
+
     // |x - t|
     private static ElaborateValue L1Loss(TorchOperationCall c) => Reduced(c, c.Algebra.UnaryKeeping(Primitive.Absolute, Difference(c)));
 

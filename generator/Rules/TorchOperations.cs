@@ -41,6 +41,8 @@ internal static partial class TorchOperations
         // x sigmoid(x)
         ["silu"] = c => c.Algebra.Multiply(c.Self, c.Algebra.Unary(Primitive.Sigmoid, c.Self)),
         ["gelu"] = Gelu,
+        // x > 0: x, else slope x
+        ["leaky_relu"] = c => c.Algebra.Where(c.Algebra.Compare(Primitive.Greater, c.Self, c.Algebra.Whole(0)), c.Self, c.Algebra.Multiply(c.Self, c.Tensor("negative_slope"))),
         ["softplus"] = Softplus,
         ["floor"] = c => Floor(c, c.Self),
         ["ceil"] = c => c.Algebra.Negate(Floor(c, c.Algebra.Negate(c.Self))),
@@ -55,6 +57,10 @@ internal static partial class TorchOperations
         ["div"] = c => c.Algebra.Divide(c.Self, c.Other),
         ["pow"] = Power,
         ["remainder"] = Remainder,
+        // x + w (y - x)
+        ["lerp"] = c => c.Algebra.Add(c.Self, c.Algebra.Multiply(c.Tensor("weight"), c.Algebra.Subtract(c.Tensor("end"), c.Self))),
+        // x log y, 0 where x = 0
+        ["xlogy"] = c => c.Algebra.Where(c.Algebra.Compare(Primitive.Equal, c.Self, c.Algebra.Whole(0)), c.Algebra.Number(0), c.Algebra.Multiply(c.Self, c.Algebra.Unary(Primitive.Log, c.Other))),
         ["minimum"] = c => c.Algebra.Arithmetic(Primitive.Minimum, c.Self, c.Other),
         ["maximum"] = c => c.Algebra.Arithmetic(Primitive.Maximum, c.Self, c.Other),
         ["clamp"] = c => Clamp(c, c.MaybeTensor("min"), c.MaybeTensor("max")),
@@ -84,6 +90,9 @@ internal static partial class TorchOperations
 
         ["cross_entropy"] = CrossEntropy,
         ["binary_cross_entropy_with_logits"] = BinaryCrossEntropyWithLogits,
+        ["nll_loss"] = NllLoss,
+        ["margin_ranking_loss"] = MarginRankingLoss,
+        ["soft_margin_loss"] = SoftMarginLoss,
         ["mse_loss"] = MseLoss,
         ["l1_loss"] = L1Loss,
         ["smooth_l1_loss"] = SmoothL1Loss,
@@ -118,6 +127,9 @@ internal static partial class TorchOperations
         ["t"] = c => c.Self.Rank < 2 ? c.Self : Transpose(c, c.Self, 0, 1),
         ["T"] = c => Permuted(c, c.Self, Enumerable.Range(0, c.Self.Rank).Reverse().ToArray()),
         ["mT"] = c => Transpose(c, c.Self, c.Position(-2, c.Self.Rank), c.Position(-1, c.Self.Rank)),
+        ["tril"] = c => Triangle(c, Primitive.LessOrEqual),
+        ["triu"] = c => Triangle(c, Primitive.GreaterOrEqual),
+        ["outer"] = c => c.Algebra.Multiply(c.Algebra.Insert(c.Self, 1), c.Tensor("vec2")),
         ["diagonal"] = Diagonal,
         ["chunk"] = Chunk,
         ["cat"] = c => Concatenate(c, c.Items("tensors").Select(c.AsTensor).ToArray()),
@@ -136,6 +148,7 @@ internal static partial class TorchOperations
         ["amin"] = c => Extremum(c, Primitive.Min, c.Dims("dim", c.Self), c.Flag("keepdim")),
         ["max"] = c => ExtremumWithIndex(c, isMax: true),
         ["min"] = c => ExtremumWithIndex(c, isMax: false),
+        ["count_nonzero"] = c => c.Algebra.Sum(c.Algebra.NotZero(c.Self), c.Dims("dim", c.Self)),
         ["argmax"] = c => ArgMax(c, c.Self),
         ["argmin"] = c => ArgMax(c, c.Algebra.Negate(c.Self)),
         ["logsumexp"] = LogSumExp,
@@ -147,6 +160,7 @@ internal static partial class TorchOperations
         ["log_softmax"] = c => Normaliser(c, Primitive.LogSoftmax),
 
         ["gather"] = Gather,
+        ["take_along_dim"] = TakeAlongDim,
         ["index_select"] = c => IndexBy(c, c.Self, c.Dim("dim", c.Self.Rank), c.Tensor("index")),
         ["index"] = Index,
         ["index_add"] = IndexAdd,

@@ -12,7 +12,7 @@ namespace Dpo.Autodiff.Generator.Tests.Passes;
 /// </summary>
 public sealed class ElaborateMeaningTests
 {
-    private const string Signature = """
+    internal const string Signature = """
         [Axes("pair item")] Tensor x, [Axes("pair item")] Tensor y, [Axes("item")] Tensor s, [Axes("pair")] Tensor p, [Axes("2*pair item")] Tensor w,
         [Axes("item item")] Tensor q, [Axes("pair 2 item")] Tensor c, [Axes("")] Tensor z, [Axes("pair item"), NoGrad] Tensor m, [Axes("pair item"), NoGrad] Tensor i,
         [Axes("game"), NoGrad] Tensor g, [Axes("pair"), NoGrad] Tensor l, [Axes("pair"), NoGrad] Tensor t, double beta = 0.3, int n = 2, bool flag = true, double? margin = null
@@ -23,7 +23,7 @@ public sealed class ElaborateMeaningTests
     private static readonly IReadOnlyDictionary<string, double> Hyper = new Dictionary<string, double> { ["beta"] = 0.3, ["n"] = 2, ["flag"] = 1 };
 
     /// <summary>One a line; the first result is differentiated.</summary>
-    private static readonly string[] Expressions = """
+    internal static readonly string[] Expressions = """
         x.neg() + x.abs() * x.sign() - relu(x) + x.square()
         x.exp() + torch.expm1(x) + x.abs().log() + log1p(x.abs()) + x.abs().log2() + x.abs().log10()
         x.abs().sqrt() + x.abs().rsqrt() + x.reciprocal() + x.sigmoid() + logsigmoid(x) + x.tanh() + x.erf() + torch.special.erfc(x)
@@ -101,6 +101,10 @@ public sealed class ElaborateMeaningTests
         cross_entropy(x, y.softmax(1))
         cross_entropy(c.transpose(1, 2), i[.., ..2])
         binary_cross_entropy_with_logits(x, y.sigmoid()) + binary_cross_entropy_with_logits(x, y.sigmoid().detach(), s.exp().detach(), pos_weights: s.square().detach())
+        nll_loss(x.log_softmax(1), t) + margin_ranking_loss(x, y, y.sign(), 0.3) + soft_margin_loss(x, y.sign().detach())
+        q.tril() * s + q.triu(1).square() + torch.outer(s, s.exp()) + s.broadcast_to(new long[] { s.size(0), -1 })
+        x.lerp(y, y.sigmoid()) + x.xlogy(y.exp()) + leaky_relu(x, 0.2) + x.count_nonzero(new long[] { 1 }).unsqueeze(1)
+        x.take_along_dim(i, 1) * y + x.take_along_dim(i[0].unsqueeze(0), 1)
         mse_loss(x, y) + l1_loss(x, y) + smooth_l1_loss(x, y, beta: 0.7) + huber_loss(x, y, delta: 0.6) + mse_loss(x, y, nn.Reduction.Sum)
         kl_div(x.log_softmax(1), y.softmax(1), false, nn.Reduction.Sum) + kl_div(x, y, true, nn.Reduction.Mean)
         zeros_like(x) + ones_like(y) * x + full_like(x, beta) + torch.full(new long[] { x.size(0), x.size(1) }, 2.0, dtype: ScalarType.Float64)
@@ -128,7 +132,7 @@ public sealed class ElaborateMeaningTests
         (l != -100).to_type(ScalarType.Float64) * log_softmax(x, 1).gather(1, where(l == -100, 0, l).unsqueeze(1)).squeeze(1)
         """.ReplaceLineEndings("\n").Split('\n');
 
-    private static readonly Lazy<InMemoryProject> Project = new(() => new InMemoryProject(
+    internal static readonly Lazy<InMemoryProject> Project = new(() => new InMemoryProject(
         InMemoryProject.Usings + "public static partial class C\n{\n" + string.Concat(Expressions.Select((e, k) => $"[Objective] public static Tensor F{k}({Signature}) => {e};\n")) + "}\n"));
 
     private static readonly Lazy<Type> Compiled = new(() => Project.Value.Load().GetType("C")!);
@@ -187,7 +191,7 @@ public sealed class ElaborateMeaningTests
     private static double[][] Evaluate(Program program, double[][] inputs) =>
         ProgramEvaluator.Run(program, inputs, HostEvaluator.Run(program.Host, Hyper, Extents), Extents);
 
-    private static Dictionary<string, Tensor> Draw(int seed)
+    internal static Dictionary<string, Tensor> Draw(int seed)
     {
         manual_seed(seed);
         Tensor Real(params long[] sizes) => randn(sizes, dtype: ScalarType.Float64, requires_grad: true);
@@ -209,9 +213,9 @@ public sealed class ElaborateMeaningTests
         };
     }
 
-    private static double[] Elements(Tensor tensor) => tensor.detach().to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
+    internal static double[] Elements(Tensor tensor) => tensor.detach().to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
 
-    private static void Close(double[] expected, double[] actual, string what)
+    internal static void Close(double[] expected, double[] actual, string what)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var k = 0; k < expected.Length; k++)

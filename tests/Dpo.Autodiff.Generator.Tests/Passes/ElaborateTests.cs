@@ -47,10 +47,10 @@ public sealed class ElaborateTests
           %0: real[seq token vocab] = input logits
           %1: int[seq token] = input labels nograd
           %2: bool[seq token] = not_equal %1 -100
-          %3: real[seq token vocab] = log_softmax{2} %0
-          %4: int[seq token] = where %2 %1 0
-          %5: int[seq token 1] = rearrange{0 1 new} %4
-          %6: real[seq token 1] = gather{2 with 0 1 index} %3 %5
+          %3: int[seq token] = where %2 %1 0
+          %4: real[seq token vocab] = log_softmax{2} %0
+          %5: int[seq token 1] = rearrange{0 1 new} %3
+          %6: real[seq token 1] = gather{2 with 0 1 index} %4 %5
           %7: real[seq token] = rearrange{0 1} %6
           %8: real[seq token] = convert %2
           %9: real[seq token] = multiply %7 %8
