@@ -132,6 +132,9 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     {
         // 0 and 1 are exact in every dtype; numbers are rounded by the kernel's own type.
         var rounds = dtype is not null && KindOf(x) != Boolean && kind != Boolean && x.Number is null;
+        // A mask or a number may be made whole; only an index must be whole already.
+        if (kind == Integer && KindOf(x) is null)
+            return new(Builder, x.Extents, kind, terms, [], _ => Builder.Convert(x.As(Real), kind)) { Index = () => x.As(Integer) };
         return New(x.Extents, kind, terms, [], _ =>
         {
             var from = KindOf(x) ?? kind;
@@ -151,7 +154,7 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     /// <summary>The tensor moved about, of whatever kind.</summary>
     public ElaborateTensor Move(ElaborateTensor x, EquatableArray<Extent> extents, Func<int, int> move) =>
-        New(extents, x.Kind, x.DType, x.Roots, kind => move(x.As(kind)));
+        new(Builder, extents, x.Kind, x.DType, x.Roots, kind => move(x.As(kind))) { Index = x.Index is null ? null : () => move(x.AsIndex()) };
 
     public ElaborateTensor Rearrange(ElaborateTensor x, IReadOnlyList<int> source, IReadOnlyList<Extent> extents) =>
         Move(x, extents.ToEquatableArray(), v => Builder.Rearrange(v, source, extents));
@@ -214,13 +217,13 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     /// <summary>x[.., index[o], ..] where index and result have these extents.</summary>
     public ElaborateTensor Gather(ElaborateTensor x, ElaborateTensor index, int position, IReadOnlyList<int> map) =>
-        New(index.Extents, x.Kind, x.DType, x.Roots, kind => Builder.Gather(x.As(kind), index.As(Integer), position, map));
+        New(index.Extents, x.Kind, x.DType, x.Roots, kind => Builder.Gather(x.As(kind), index.AsIndex(), position, map));
 
     /// <summary>Values added up at their indices along one position.</summary>
     public ElaborateTensor Scatter(ElaborateTensor values, ElaborateTensor index, int position, EquatableArray<Extent> extents)
     {
         var map = Enumerable.Range(0, extents.Count).Select(i => i == position ? -1 : i).ToArray();
-        return New(extents, values.Kind, values.DType, values.Roots, kind => Builder.ScatterAdd(values.As(kind), index.As(Integer), position, map, extents));
+        return New(extents, values.Kind, values.DType, values.Roots, kind => Builder.ScatterAdd(values.As(kind), index.AsIndex(), position, map, extents));
     }
 
     public ElaborateTensor Slice(ElaborateTensor x, int position, Extent start, Extent count, long step = 1)

@@ -122,5 +122,11 @@ internal sealed class ElaborateTensor : ElaborateValue
         return variable;
     }
 
+    /// <summary>How it is read as an index where that is another way than its value's: an index that was converted to whole numbers is one.</summary>
+    public Func<int>? Index { get; init; }
+
+    /// <summary>The variable that holds it as an index.</summary>
+    public int AsIndex() => Index?.Invoke() ?? As(ElementKind.Integer);
+
     public override string ToString() => "[" + string.Join(" ", Extents) + "]";
 }
