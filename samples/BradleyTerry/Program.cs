@@ -1,5 +1,3 @@
 using BradleyTerry;
-using Dpo.Autodiff.Native;
 
-NativeLibraries.Load();
 return CommandLine.Root().Parse(args).Invoke();

@@ -35,21 +35,20 @@ internal sealed class Likelihood : IDisposable
     /// <summary>What the optimiser moves.</summary>
     public IEnumerable<Parameter> Parameters => Home is null ? [Strength] : [Strength, Home];
 
-    /// <summary>The objective, part of the autograd graph.</summary>
+    /// <summary>The objective, part of the autograd graph: for optimisers that want <c>backward</c>.</summary>
     public Tensor Loss()
     {
         Evaluations++;
-        return PairedComparison.NegativeLogLikelihood(Strength, Home, first, second, firstWins, secondWins);
+        return PairedComparison.Fused.NegativeLogLikelihood(Strength, Home, first, second, firstWins, secondWins);
     }
 
-    /// <summary>The objective and its gradient: strengths, then the home effect. The parameters' own gradients are set too.</summary>
+    /// <summary>The objective and its gradient in one call, without a graph: strengths, then the home effect.</summary>
     public (double Value, Tensor Gradient) LossAndGradient()
     {
-        foreach (var parameter in Parameters)
-            parameter.grad?.zero_();
-        using var loss = Loss();
-        loss.backward();
-        return (loss.item<double>(), cat([.. Parameters.Select(p => p.grad!.reshape(-1))]));
+        Evaluations++;
+        using var result = PairedComparison.Fused.NegativeLogLikelihoodWithGrad(Strength, Home, first, second, firstWins, secondWins);
+        Tensor[] gradients = result.GradHome is { } home ? [result.GradStrength!, home.reshape(1)] : [result.GradStrength!];
+        return (result.Value.item<double>(), cat(gradients));
     }
 
     /// <summary>

@@ -33,15 +33,16 @@ internal static class MaximumLikelihood
         return Newton(likelihood, comparisons, zero, progress);
     }
 
-    /// <summary>Near enough to the maximum for Newton steps: every gradient under a thousandth of a game per game played.</summary>
+    /// <summary>Near enough to the maximum for Newton steps: every strength's gradient under a thousandth of a game per game played.</summary>
     private static void Adam(Likelihood likelihood, double games)
     {
         using var optimiser = optim.Adam(likelihood.Parameters, lr: 0.1);
         for (var step = 0; step < AdamSteps; step++)
         {
             using var scope = NewDisposeScope();
-            var (_, gradient) = likelihood.LossAndGradient();
-            if (gradient.abs().max().item<double>() < 1e-3 * games)
+            optimiser.zero_grad();
+            likelihood.Loss().backward();
+            if (likelihood.Strength.grad!.abs().max().item<double>() < 1e-3 * games)
                 return;
             optimiser.step();
         }

@@ -8,8 +8,6 @@ public sealed class FitTests
 {
     private const double Tolerance = 1e-6;
 
-    public FitTests() => Native.NativeLibraries.Load();
-
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

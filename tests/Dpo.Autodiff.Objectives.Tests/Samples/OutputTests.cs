@@ -7,8 +7,6 @@ namespace Dpo.Autodiff.Objectives.Tests.Samples;
 
 public sealed class OutputTests
 {
-    public OutputTests() => Native.NativeLibraries.Load();
-
     [Theory]
     [InlineData("en-US")]
     [InlineData("de-DE")]
