@@ -8,7 +8,7 @@ internal static class ResidentPeak
     private const string ForgetPeak = "5";
 
     /// <summary>The rise in units; null where it is not asked for or cannot be known.</summary>
-    /// <remarks>Of two calls the larger: the first compiles code and makes what later calls use again.</remarks>
+    /// <remarks>Of two calls the larger: the first makes what later calls use again.</remarks>
     public static double? Of(Side side, double unit)
     {
         if (unit == 0 || !OperatingSystem.IsLinux())

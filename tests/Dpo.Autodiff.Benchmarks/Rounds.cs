@@ -16,9 +16,11 @@ internal sealed class Rounds(int rounds, double batch)
     public Measurement Measure(Row row)
     {
         using var work = row.Setup();
+
+        // First of all, so that memory that is kept for the next call counts.
+        var (eagerMemory, fusedMemory) = (ResidentPeak.Of(work.Eager, work.MemoryUnit), ResidentPeak.Of(work.Fused, work.MemoryUnit));
         var (difference, isEqual) = Compare(work);
         using var copy = work.Bytes > 0 ? new StreamingCopy(work.Bytes / 2) : null;
-        var (eagerMemory, fusedMemory) = (ResidentPeak.Of(work.Eager, work.MemoryUnit), ResidentPeak.Of(work.Fused, work.MemoryUnit));
         var eager = new Batches(work.Eager, batch);
         var fused = new Batches(work.Fused, batch);
         var eagerTimes = new double[rounds];
