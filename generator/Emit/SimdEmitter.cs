@@ -34,9 +34,10 @@ public static class SimdEmitter
             {
                 var run = new SimdMethod(kernel);
                 run.Allocate();
-                run.Survey(kernel.Stages.Select(s => s.Where(n => n is SimdStatement).ToList()));
-                for (var i = 0; i < kernel.Stages.Count; i++)
-                    run.Root(kernel.Stages[i], program.Stages[i], stages);
+                var roots = Roots(kernel);
+                run.Survey(roots.Select(s => s.Where(n => n is SimdStatement).ToList()));
+                for (var i = 0; i < roots.Count; i++)
+                    run.Root(roots[i], program.Stages[i], stages);
                 run.WriteTo(writer);
             }
 
@@ -75,6 +76,29 @@ public static class SimdEmitter
         method.Survey([scalars, [loop]]);
         method.Body([.. scalars, loop], loop.Gate);
         method.WriteTo(writer);
+    }
+
+    /// <summary>The outermost nodes of each stage without the scalars that only loops need: those are computed there.</summary>
+    private static List<List<SimdNode>> Roots(SimdKernel kernel)
+    {
+        var needed = new HashSet<int>();
+        var roots = new List<List<SimdNode>>();
+        foreach (var stage in kernel.Stages.Reverse())
+        {
+            var root = new List<SimdNode>();
+            foreach (var node in stage.AsEnumerable().Reverse())
+            {
+                if (node is SimdStatement { Defines: >= 0 } scalar && !needed.Contains(scalar.Defines))
+                    continue;
+                root.Insert(0, node);
+                if (node is SimdStatement statement)
+                    needed.UnionWith(SimdTree.Uses(statement.Node));
+            }
+
+            roots.Insert(0, root);
+        }
+
+        return roots;
     }
 
     /// <summary>What is computed before the loops and used in one: it is computed again there.</summary>

@@ -78,7 +78,7 @@ internal sealed class SimdKernel
     public string BufferName(int id)
     {
         var buffer = Program.Buffers[id];
-        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) + "Out" : buffer.Name;
+        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) + "Out" : Plain(buffer.Name);
     }
 
     /// <summary>How a value is called that is not written where it is used.</summary>
@@ -87,14 +87,14 @@ internal sealed class SimdKernel
         if (storedTo.TryGetValue(value, out var target))
             return Result(Program.Buffers[target]);
         if (definitions.TryGetValue(value, out var node) && node is LoopNode.Load load)
-            return Program.Buffers[load.Buffer].Name + "Value";
+            return Plain(Program.Buffers[load.Buffer].Name) + "Value";
         return "v" + value.ToString(System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public string AccumulatorName(SimdAccumulator accumulator)
     {
         var buffer = Program.Buffers[accumulator.Buffer];
-        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) : accumulator.IsRegister ? buffer.Name : buffer.Name + accumulator.Monoid;
+        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) : Plain(buffer.Name);
     }
 
     /// <summary>
@@ -111,8 +111,14 @@ internal sealed class SimdKernel
     public int IndexBuffer(int value, int indexed) =>
         definitions.TryGetValue(value, out var node) && node is LoopNode.Load load && Program.Buffers[load.Buffer].Role == BufferRole.Input ? load.Buffer : indexed;
 
-    private static string Result(LoopBuffer buffer) =>
-        buffer.Role == BufferRole.Gradient ? "d" + SimdNames.Capital(buffer.Name) : char.ToLowerInvariant(buffer.Name[0]) + buffer.Name.Substring(1);
+    private static string Result(LoopBuffer buffer)
+    {
+        var name = Plain(buffer.Name);
+        return buffer.Role == BufferRole.Gradient && name == buffer.Name ? "d" + SimdNames.Capital(name) : char.ToLowerInvariant(name[0]) + name.Substring(1);
+    }
+
+    // d_chosen, the derivative with respect to chosen, as C# writes it.
+    private static string Plain(string name) => name.StartsWith("d_", StringComparison.Ordinal) ? "d" + SimdNames.Capital(name.Substring(2)) : name;
 
     private void Note(SimdStatement statement)
     {

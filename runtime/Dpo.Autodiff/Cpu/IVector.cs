@@ -98,6 +98,9 @@ public interface IVector<TSelf, T>
     /// <summary>Element <paramref name="lane"/>.</summary>
     static abstract T Element(TSelf value, int lane);
 
+    /// <summary>The sum of the lanes, added in double.</summary>
+    static abstract double Sum(TSelf value);
+
     /// <summary>Whether a condition holds in any lane.</summary>
     static abstract bool AnyLane(TSelf condition);
 

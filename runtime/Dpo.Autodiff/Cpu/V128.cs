@@ -172,6 +172,16 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(V128<T> value)
+    {
+        if (typeof(T) != typeof(float))
+            return Vector128.Sum(value.lanes.AsDouble());
+        var (low, high) = Vector128.Widen(value.lanes.AsSingle());
+        return Vector128.Sum(low + high);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyLane(V128<T> condition) => condition.lanes.AsByte() != Vector128<byte>.Zero;
 
     /// <inheritdoc/>

@@ -172,6 +172,16 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(V256<T> value)
+    {
+        if (typeof(T) != typeof(float))
+            return Vector256.Sum(value.lanes.AsDouble());
+        var (low, high) = Vector256.Widen(value.lanes.AsSingle());
+        return Vector256.Sum(low + high);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyLane(V256<T> condition) => condition.lanes.AsByte() != Vector256<byte>.Zero;
 
     /// <inheritdoc/>

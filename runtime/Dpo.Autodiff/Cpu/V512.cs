@@ -172,6 +172,16 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(V512<T> value)
+    {
+        if (typeof(T) != typeof(float))
+            return Vector512.Sum(value.lanes.AsDouble());
+        var (low, high) = Vector512.Widen(value.lanes.AsSingle());
+        return Vector512.Sum(low + high);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyLane(V512<T> condition) => condition.lanes.AsByte() != Vector512<byte>.Zero;
 
     /// <inheritdoc/>
