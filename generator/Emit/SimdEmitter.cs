@@ -35,7 +35,7 @@ public static class SimdEmitter
                 var run = new SimdMethod(kernel);
                 run.Allocate();
                 var roots = Roots(kernel);
-                run.Survey(roots.Select(s => s.Where(n => n is SimdStatement).ToList()));
+                run.Survey(roots.Select(s => s.Where(n => n is SimdStatement).ToList()).ToArray());
                 for (var i = 0; i < roots.Count; i++)
                     run.Root(roots[i], program.Stages[i], stages);
                 run.WriteTo(writer);

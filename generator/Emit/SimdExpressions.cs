@@ -40,8 +40,10 @@ internal static class SimdExpressions
     /// <param name="kind">The kind of its operands (for Where: of the two values).</param>
     /// <param name="lanes">Whether its value runs in lanes.</param>
     /// <param name="operands">The operands.</param>
-    public static Code Of(Primitive primitive, ElementKind kind, bool lanes, IReadOnlyList<SimdOperand> operands) => kind switch
+    /// <param name="isCall">Whether the function is called rather than inlined.</param>
+    public static Code Of(Primitive primitive, ElementKind kind, bool lanes, IReadOnlyList<SimdOperand> operands, bool isCall = false) => kind switch
     {
+        ElementKind.Real when isCall => new($"{Namespace}VectorCalls.{primitive}<T, V>({operands[0].Text})"),
         ElementKind.Real => OfReals(primitive, operands),
         ElementKind.Boolean => OfConditions(primitive, operands),
         _ => lanes ? OfIntegerLanes(primitive, operands) : OfIntegers(primitive, operands),

@@ -30,6 +30,8 @@ internal sealed class SimdKernel
         Registers = rearrangement.Registers;
         Gates = new SimdGates(Program, Stages);
         foreach (var stage in Stages)
+            SimdRearrangement.Prune(stage);
+        foreach (var stage in Stages)
             foreach (var loop in stage.OfType<SimdLoop>())
             {
                 SimdRearrangement.Sink(loop.Body);

@@ -36,6 +36,7 @@ internal sealed partial class SimdMethod
         Row,
     }
 
+    private HashSet<Primitive> calls = [];
     private Dictionary<int, int> uses = [];
     private Dictionary<int, List<SimdNode>> useLists = [];
 
@@ -50,10 +51,11 @@ internal sealed partial class SimdMethod
     private SimdLoop? VectorLoop => open.FirstOrDefault(l => l.Variable.IsVector);
 
     /// <summary>Counts uses below the nodes, which decide what is named and what is written where it is used.</summary>
-    public void Survey(IEnumerable<List<SimdNode>> lists)
+    public void Survey(IReadOnlyList<List<SimdNode>> lists)
     {
         uses = [];
         useLists = [];
+        calls = SimdBudget.Calls(lists.SelectMany(l => l), program);
         foreach (var list in lists)
             Survey(list);
     }
@@ -96,18 +98,9 @@ internal sealed partial class SimdMethod
     /// <summary>Statements in order; those that only some gradients need, under the condition that one of them is wanted.</summary>
     public void Body(List<SimdNode> nodes, SimdGate known)
     {
-        // What nothing reads is left out; an accumulator is declared where all that use it can see it.
-        bool IsOpen(SimdNode node) => node.Gate.Contains(known)
-            || node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer].Scope == BufferScope.Register;
         for (var i = 0; i < nodes.Count;)
         {
-            if (nodes[i].Gate == SimdGate.Never)
-            {
-                i++;
-                continue;
-            }
-
-            if (IsOpen(nodes[i]))
+            if (IsOpen(nodes[i], known))
             {
                 Node(nodes[i++], nodes, known);
                 continue;
@@ -115,11 +108,11 @@ internal sealed partial class SimdMethod
 
             var end = i;
             var union = SimdGate.Never;
-            for (; end < nodes.Count && !IsOpen(nodes[end]); end++)
+            for (; end < nodes.Count && !IsOpen(nodes[end], known); end++)
                 union |= nodes[end].Gate;
             if (!nodes.GetRange(i, end - i).Any(n => n.Gate == union))
             {
-                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate && !IsOpen(nodes[end]); end++)
+                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate; end++)
                 {
                 }
 
@@ -137,6 +130,10 @@ internal sealed partial class SimdMethod
             i = end;
         }
     }
+
+    // Registers are declared for all that follows, and cost nothing.
+    private bool IsOpen(SimdNode node, SimdGate known) => node.Gate.Contains(known)
+        || (node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer].Scope == BufferScope.Register);
 
     private void Within(List<SimdNode> run, List<SimdNode> list, SimdGate known)
     {
@@ -206,7 +203,7 @@ internal sealed partial class SimdMethod
         DeclareAccumulators(loop);
         DeclareRows(loop);
         var variable = loop.Variable;
-        var name = names.Take(variable.Name);
+        var name = names.TakeLoop(variable.Name, open.Select(l => loopNames[l.Variable.Id]));
         loopNames[variable.Id] = name;
         var end = kernel.IsBlock(loop) ? "end" : ExtentOf(variable.Extent).Text;
         var begin = kernel.IsBlock(loop) ? $"var {name} = begin" : $"nint {name} = 0";
@@ -302,7 +299,7 @@ internal sealed partial class SimdMethod
         var kind = OperandKind(compute, result);
         var repeats = SimdExpressions.Repeats(compute.Primitive, kind);
         var operands = compute.Operands.Select((o, i) => Operand(o, compute.Primitive == Primitive.Where && i == 0 ? ElementKind.Boolean : kind, repeats)).ToArray();
-        return SimdExpressions.Of(compute.Primitive, kind, InLanes, operands);
+        return SimdExpressions.Of(compute.Primitive, kind, InLanes, operands, calls.Contains(compute.Primitive));
     }
 
     private ElementKind OperandKind(LoopNode.Compute compute, ElementKind result)

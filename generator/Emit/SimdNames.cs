@@ -7,6 +7,8 @@ internal sealed class SimdNames
 {
     private readonly HashSet<string> used = new(StringComparer.Ordinal) { "frame", "begin", "end", "block", "count", "T", "V", "Run" };
 
+    private readonly HashSet<string> loops = new(StringComparer.Ordinal);
+
     /// <summary>The wished name, or with a number if it is taken.</summary>
     public string Take(string wish)
     {
@@ -14,6 +16,18 @@ internal sealed class SimdNames
         for (var i = 2; !used.Add(name); i++)
             name = Sanitise(wish) + i.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return SourceWriter.Identifier(name);
+    }
+
+    /// <summary>A loop variable's name: the same again where no open loop has it.</summary>
+    public string TakeLoop(string wish, IEnumerable<string> open)
+    {
+        wish = Sanitise(wish.TrimEnd('0', '1', '2', '3', '4', '5', '6', '7', '8', '9') is { Length: > 0 } stem ? stem : wish);
+        var name = SourceWriter.Identifier(wish);
+        if (loops.Contains(name) && !open.Contains(name))
+            return name;
+        name = Take(wish);
+        loops.Add(name);
+        return name;
     }
 
     /// <summary>A name with its first letter in upper case, as the second part of another.</summary>

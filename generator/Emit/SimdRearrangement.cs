@@ -135,6 +135,17 @@ internal sealed class SimdRearrangement(LoopProgram program)
         });
     }
 
+    /// <summary>Removes what nothing needs.</summary>
+    public static void Prune(List<SimdNode> nodes)
+    {
+        nodes.RemoveAll(n => n.Gate == SimdGate.Never);
+        foreach (var loop in nodes.OfType<SimdLoop>())
+        {
+            Prune(loop.Prologue);
+            Prune(loop.Body);
+        }
+    }
+
     /// <summary>Moves computations that only some gradients need down to their first use, so that they come under one condition with it.</summary>
     public static void Sink(List<SimdNode> nodes)
     {

@@ -6,10 +6,7 @@ namespace Dpo.Autodiff.Cpu;
 /// The functions of objectives on vectors, to 1.5 units in the last place over the whole range, subnormal numbers, infinities and
 /// NaN included; the same on every machine that rounds as IEEE 754 says.
 /// </summary>
-/// <remarks>
-/// Each function is a method of its own, not inlined: the JIT inlines at most 512 locals' worth into a kernel, and beyond that even
-/// additions would become calls.
-/// </remarks>
+/// <remarks>They are inlined, so that neighbours share their work; <see cref="VectorCalls"/> has the same functions as calls.</remarks>
 public static class VectorMath
 {
     /// <summary>e^x.</summary>
