@@ -112,7 +112,7 @@ internal sealed partial class SimdMethod
                 union |= nodes[end].Gate;
             if (!nodes.GetRange(i, end - i).Any(n => n.Gate == union))
             {
-                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate; end++)
+                for (end = i + 1; end < nodes.Count && nodes[end].Gate == nodes[i].Gate && !IsOpen(nodes[end], known); end++)
                 {
                 }
 
