@@ -186,18 +186,23 @@ internal static class SimdExpressions
         Primitive.Multiply => new($"unchecked({x[0].Operand} * {x[1].Operand})"),
         Primitive.Minimum or Primitive.ClampMax => new($"global::System.Math.Min({x[0].Text}, {x[1].Text})"),
         Primitive.Maximum or Primitive.ClampMin => new($"global::System.Math.Max({x[0].Text}, {x[1].Text})"),
-        Primitive.Equal => new($"V.Condition({x[0].Operand} == {x[1].Operand})"),
-        Primitive.NotEqual => new($"V.Condition({x[0].Operand} != {x[1].Operand})"),
-        Primitive.Less => new($"V.Condition({x[0].Operand} < {x[1].Operand})"),
-        Primitive.LessOrEqual => new($"V.Condition({x[0].Operand} <= {x[1].Operand})"),
-        Primitive.Greater => new($"V.Condition({x[0].Operand} > {x[1].Operand})"),
-        Primitive.GreaterOrEqual => new($"V.Condition({x[0].Operand} >= {x[1].Operand})"),
+        Primitive.Equal => Compare(x[0], "==", x[1]),
+        Primitive.NotEqual => Compare(x[0], "!=", x[1]),
+        Primitive.Less => Compare(x[0], "<", x[1]),
+        Primitive.LessOrEqual => Compare(x[0], "<=", x[1]),
+        Primitive.Greater => Compare(x[0], ">", x[1]),
+        Primitive.GreaterOrEqual => Compare(x[0], ">=", x[1]),
         Primitive.IsNaN or Primitive.IsInfinite => new("V.Condition(false)"),
         Primitive.IsFinite => new("V.Condition(true)"),
         Primitive.Where => Code.Compound($"V.AnyLane({x[0].Text}) ? {x[1].Operand} : {x[2].Operand}"),
         Primitive.StopGradient or Primitive.Fill => x[0].Code,
         _ => throw Missing(primitive),
     };
+
+    // C# warns about a number that is compared with itself.
+    private static Code Compare(SimdOperand left, string symbol, SimdOperand right) => left.Text == right.Text
+        ? new(symbol.Contains("=") && symbol != "!=" ? "V.Condition(true)" : "V.Condition(false)")
+        : new($"V.Condition({left.Operand} {symbol} {right.Operand})");
 
     private static Code Commutative(string symbol, SimdOperand left, SimdOperand right)
     {

@@ -16,7 +16,7 @@ internal sealed class SimdKernel
     public SimdKernel(LoopProgram program, EquatableArray<string> axisNames)
     {
         this.axisNames = axisNames;
-        Program = ShareBetweenMethods(program);
+        Program = ScatterInLanes(ShareBetweenMethods(program));
         gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
         Stages = Program.Stages.Select(s => SimdTree.Of(Program, s.Body)).ToArray();
         var rearrangement = new SimdRearrangement(Program);
@@ -32,12 +32,10 @@ internal sealed class SimdKernel
         foreach (var stage in Stages)
             SimdRearrangement.Prune(stage);
         foreach (var stage in Stages)
-            foreach (var loop in stage.OfType<SimdLoop>())
-            {
-                SimdRearrangement.Sink(loop.Body);
-                if (loop.Variable.Iterator == IteratorType.Parallel)
-                    blocks.Add(loop);
-            }
+        {
+            SimdRearrangement.Sink(stage);
+            blocks.UnionWith(stage.OfType<SimdLoop>().Where(l => l.Variable.Iterator == IteratorType.Parallel));
+        }
 
         foreach (var statement in Stages.SelectMany(SimdTree.Statements))
             Note(statement);
@@ -75,6 +73,30 @@ internal sealed class SimdKernel
     public int GradientNumber(int buffer) => Array.IndexOf(gradients, Program.Source.Outputs[Program.Buffers[buffer].Argument]);
 
     public string HostName(int scalar) => Program.Source.Host[scalar] is { Operation: HostOperation.Parameter } parameter ? parameter.Text : "scalar" + scalar.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>A host scalar as its formula, for a comment; empty where its name says it or it is long.</summary>
+    public string HostComment(int scalar)
+    {
+        var text = Program.Source.Host[scalar].Operation == HostOperation.Parameter ? "" : HostText(scalar);
+        return text.Length is 0 or > 60 ? "" : " // " + text;
+    }
+
+    private string HostText(int scalar)
+    {
+        var host = Program.Source.Host[scalar];
+        var operands = host.Operands.Select(o => Program.Source.Host[o].Operation is HostOperation.Binary or HostOperation.Select ? "(" + HostText(o) + ")" : HostText(o)).ToArray();
+        return host.Operation switch
+        {
+            HostOperation.Parameter or HostOperation.Literal => host.Text.Replace("global::", ""),
+            HostOperation.Size => Program.Source.Host[scalar].Extent!.ToString(),
+            HostOperation.IsPresent => host.Text + " is not null",
+            HostOperation.Unary => host.Text + operands[0],
+            HostOperation.Binary => $"{operands[0]} {host.Text} {operands[1]}",
+            HostOperation.Call => $"{host.Text.Replace("global::", "")}({string.Join(", ", operands)})",
+            HostOperation.Convert => operands[0],
+            _ => $"{operands[0]} ? {operands[1]} : {operands[2]}",
+        };
+    }
 
     /// <summary>How the memory of a buffer is called.</summary>
     public string BufferName(int id)
@@ -136,6 +158,39 @@ internal sealed class SimdKernel
 
         if (statement.Node is LoopNode.Store { Operand.Kind: LoopAtomKind.Value } store && Program.Buffers[store.Buffer].Role is BufferRole.Output or BufferRole.Gradient)
             storedTo[((LoopNode.Store)statement.Node).Operand.Id] = ((LoopNode.Store)statement.Node).Buffer;
+    }
+
+    // A loop that scatters may compute in lanes what it scatters lane by lane, in order.
+    private static LoopProgram ScatterInLanes(LoopProgram program)
+    {
+        var chosen = new HashSet<int>();
+        foreach (var stage in program.Stages)
+            Choose(SimdTree.Of(program, stage.Body), isInLanes: false);
+        return chosen.Count == 0 ? program : program with { Loops = program.Loops.Select(l => chosen.Contains(l.Id) ? l with { IsVector = true } : l).ToEquatableArray() };
+
+        void Choose(List<SimdNode> nodes, bool isInLanes)
+        {
+            foreach (var loop in nodes.OfType<SimdLoop>())
+            {
+                var isVector = isInLanes || loop.Variable.IsVector;
+                if (!isVector && loop.Variable.Iterator == IteratorType.Segment && loop.Body.All(n => n is SimdStatement) && CanScatter(loop))
+                    chosen.Add(loop.Variable.Id);
+                else
+                    Choose(loop.Body, isVector);
+            }
+        }
+    }
+
+    private static bool CanScatter(SimdLoop loop)
+    {
+        var statements = SimdTree.Statements(loop).Select(s => s.Node).ToArray();
+        var written = new HashSet<int>(statements.SelectMany(SimdTree.Writes));
+        return statements.All(s => s switch
+        {
+            LoopNode.Load load => !written.Contains(load.Buffer),
+            LoopNode.Compute or LoopNode.Combine { Monoid: not Monoid.ArgMax } => true,
+            _ => false,
+        });
     }
 
     // Each outermost loop becomes a method of its own; registers and rows that several of them touch must be in memory.

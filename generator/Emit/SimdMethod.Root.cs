@@ -6,7 +6,7 @@ namespace Dpo.Autodiff.Generator.Emit;
 /// <summary>The kernel's entry: scalars, and the stages by name.</summary>
 internal sealed partial class SimdMethod
 {
-    // Scalars in memory that are initialised but not yet written: the first block-wise reduction assigns them.
+    // Scalars in memory that are to be initialised but are not yet: the first block-wise reduction assigns them.
     private readonly Dictionary<int, LoopNode.Initialise> initialised = [];
     private readonly HashSet<int> fresh = [];
 
@@ -34,42 +34,38 @@ internal sealed partial class SimdMethod
         }
     }
 
+    // In the kernel's entry: the stages so far, and the one that is being written. Null elsewhere.
+    private List<(SimdLoop Loop, string Name, string Comment)>? stages;
+    private string stageComment = "";
+
     /// <summary>The outermost nodes of a stage: scalars here, each loop as a stage of its own.</summary>
     public void Root(List<SimdNode> nodes, Stage stage, List<(SimdLoop Loop, string Name, string Comment)> stages)
     {
-        foreach (var node in nodes)
+        this.stages = stages;
+        stageComment = stage.Comment;
+        Body(nodes, SimdGate.Always);
+        foreach (var buffer in initialised.Keys.OrderBy(b => b).ToArray())
+            Settle(buffer, SimdGate.Always);
+        FlushPending(loadsOnly: false);
+    }
+
+    /// <summary>A node of the entry; false where it is written as in any method.</summary>
+    private bool RootNode(SimdNode node, SimdGate known)
+    {
+        if (node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer] is { Scope: BufferScope.Global, Extents.Count: 0 })
         {
-            if (node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer] is { Scope: BufferScope.Global, Extents.Count: 0 })
-            {
-                initialised[initialise.Buffer] = initialise;
-                continue;
-            }
-
-            Settle(node);
-            if (node is SimdStatement)
-            {
-                Body([node], SimdGate.Always);
-                continue;
-            }
-
-            FlushPending(loadsOnly: false);
-            var loop = (SimdLoop)node;
-            var name = "Stage" + Text(stages.Count);
-            stages.Add((loop, name, stages.Any(s => s.Comment == stage.Comment) ? "" : stage.Comment));
-            if (loop.Gate.IsAlways)
-            {
-                Call(loop, name);
-            }
-            else
-            {
-                using (Scope($"if ({Condition(loop.Gate)})"))
-                    Call(loop, name);
-            }
+            initialised[initialise.Buffer] = initialise;
+            return true;
         }
 
-        foreach (var pair in initialised.ToArray())
-            Settle(pair.Key);
+        Settle(node, known);
+        if (node is not SimdLoop loop)
+            return false;
         FlushPending(loadsOnly: false);
+        var name = "Stage" + Text(stages!.Count);
+        stages.Add((loop, name, stages.Any(s => s.Comment == stageComment) ? "" : stageComment));
+        Call(loop, name);
+        return true;
     }
 
     private void Call(SimdLoop loop, string name)
@@ -112,7 +108,7 @@ internal sealed partial class SimdMethod
     }
 
     /// <summary>Writes initial values that a node is about to need; a reduction over blocks needs none.</summary>
-    private void Settle(SimdNode node)
+    private void Settle(SimdNode node, SimdGate known)
     {
         foreach (var statement in SimdTree.Statements(node))
         {
@@ -127,17 +123,17 @@ internal sealed partial class SimdMethod
                 }
                 else
                 {
-                    Settle(buffer);
+                    Settle(buffer, known);
                 }
             }
         }
     }
 
-    private void Settle(int buffer)
+    private void Settle(int buffer, SimdGate known)
     {
         var initialise = initialised[buffer];
         initialised.Remove(buffer);
-        var node = new SimdStatement(initialise) { Gate = kernel.Gates.Buffer(buffer) };
-        Body([node], SimdGate.Always);
+        var target = program.Buffers[buffer];
+        Line($"{BufferName(buffer)} = {Identity(initialise.Monoid, target.Kind)};", kernel.Gates.Buffer(buffer), known);
     }
 }

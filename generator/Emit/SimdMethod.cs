@@ -131,9 +131,10 @@ internal sealed partial class SimdMethod
         }
     }
 
-    // Registers are declared for all that follows, and cost nothing.
+    // Registers are declared for all that follows, and cost nothing; scalars in memory are initialised where they are first needed.
     private bool IsOpen(SimdNode node, SimdGate known) => node.Gate.Contains(known)
-        || (node is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer].Scope == BufferScope.Register);
+        || (node is SimdStatement { Node: LoopNode.Initialise initialise }
+            && (program.Buffers[initialise.Buffer].Scope == BufferScope.Register || (stages is not null && program.Buffers[initialise.Buffer].Extents.Count == 0)));
 
     private void Within(List<SimdNode> run, List<SimdNode> list, SimdGate known)
     {
@@ -165,6 +166,8 @@ internal sealed partial class SimdMethod
 
     private void Node(SimdNode node, List<SimdNode> list, SimdGate known)
     {
+        if (stages is not null && RootNode(node, known))
+            return;
         if (node is SimdLoop loop)
         {
             Body(loop.Prologue, known);
@@ -365,7 +368,7 @@ internal sealed partial class SimdMethod
 
     private string HostScalar(int scalar, ElementKind kind) => kind switch
     {
-        ElementKind.Real => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar), n => $"var {n} = V.Create(frame.Scalar({Text(scalar)}));"),
+        ElementKind.Real => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar), n => $"var {n} = V.Create(frame.Scalar({Text(scalar)}));{kernel.HostComment(scalar)}"),
         ElementKind.Boolean => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Holds", n => $"var {n} = V.Condition(frame.Scalar({Text(scalar)}) != 0);"),
         _ => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Number", n => $"var {n} = (long)frame.Scalar({Text(scalar)});"),
     };

@@ -32,14 +32,18 @@ public readonly struct Int64Lanes
         Vector512.Create(start) + (Vector512.Create(8L, 9, 10, 11, 12, 13, 14, 15) * step));
 
     /// <summary>The condition that holds in the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes FirstLanes(int count) => Less(Sequence(0), Create(count));
 
     /// <summary>Elements from <paramref name="index"/> on; lanes from <paramref name="count"/> on are 0.</summary>
     public static Int64Lanes Load(ref readonly long source, nint index, int count)
     {
+        if (count >= Capacity)
+            return new(Vector512.LoadUnsafe(in source, (nuint)index), Vector512.LoadUnsafe(in source, (nuint)(index + 8)));
+        if (count == 8)
+            return new(Vector512.LoadUnsafe(in source, (nuint)index), default);
         var lanes = default(Int64Lanes);
         ref var first = ref Unsafe.As<Int64Lanes, long>(ref lanes);
-        count = Math.Min(count, Capacity);
         for (var lane = 0; lane < count; lane++)
             Unsafe.Add(ref first, lane) = Unsafe.Add(ref Unsafe.AsRef(in source), index + lane);
         return lanes;
@@ -54,42 +58,54 @@ public readonly struct Int64Lanes
     }
 
     /// <summary>One lane.</summary>
-    public long this[int lane] => lane < 8 ? Low.GetElement(lane) : High.GetElement(lane - 8);
+    public long this[int lane] => Unsafe.Add(ref Unsafe.As<Int64Lanes, long>(ref Unsafe.AsRef(in this)), lane);
 
     /// <summary>Lane by lane, modulo 2^64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator +(Int64Lanes left, Int64Lanes right) => new(left.Low + right.Low, left.High + right.High);
 
     /// <summary>Lane by lane, modulo 2^64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator -(Int64Lanes left, Int64Lanes right) => new(left.Low - right.Low, left.High - right.High);
 
     /// <summary>Lane by lane, modulo 2^64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator *(Int64Lanes left, Int64Lanes right) => new(left.Low * right.Low, left.High * right.High);
 
     /// <summary>Lane by lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator -(Int64Lanes value) => new(-value.Low, -value.High);
 
     /// <summary>Bitwise: the conjunction of conditions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator &(Int64Lanes left, Int64Lanes right) => new(left.Low & right.Low, left.High & right.High);
 
     /// <summary>Bitwise: the disjunction of conditions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator |(Int64Lanes left, Int64Lanes right) => new(left.Low | right.Low, left.High | right.High);
 
     /// <summary>Bitwise: the negation of a condition.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes operator ~(Int64Lanes value) => new(~value.Low, ~value.High);
 
     /// <summary>Equality, as a condition.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes Equal(Int64Lanes left, Int64Lanes right) => new(Vector512.Equals(left.Low, right.Low), Vector512.Equals(left.High, right.High));
 
     /// <summary>Less than, as a condition.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes Less(Int64Lanes left, Int64Lanes right) => new(Vector512.LessThan(left.Low, right.Low), Vector512.LessThan(left.High, right.High));
 
     /// <summary>Less than or equal, as a condition.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes LessOrEqual(Int64Lanes left, Int64Lanes right) => ~Less(right, left);
 
     /// <summary>The smaller.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes Min(Int64Lanes left, Int64Lanes right) => new(Vector512.Min(left.Low, right.Low), Vector512.Min(left.High, right.High));
 
     /// <summary>The larger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes Max(Int64Lanes left, Int64Lanes right) => new(Vector512.Max(left.Low, right.Low), Vector512.Max(left.High, right.High));
 
     /// <summary>The magnitude.</summary>
@@ -102,23 +118,21 @@ public readonly struct Int64Lanes
     public static Int64Lanes Wrap(Int64Lanes value, int bits) => new((value.Low << (64 - bits)) >> (64 - bits), (value.High << (64 - bits)) >> (64 - bits));
 
     /// <summary>Lanes of <paramref name="whenTrue"/> where the condition holds, of <paramref name="whenFalse"/> elsewhere.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Int64Lanes Where(Int64Lanes condition, Int64Lanes whenTrue, Int64Lanes whenFalse) => new(
         Vector512.ConditionalSelect(condition.Low, whenTrue.Low, whenFalse.Low),
         Vector512.ConditionalSelect(condition.High, whenTrue.High, whenFalse.High));
 
     /// <summary>Whether a condition holds in any lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyLane(Int64Lanes condition) => (condition.Low | condition.High) != Vector512<long>.Zero;
 
     /// <summary>Whether lanes from 0 to <paramref name="count"/> - 1 are all at least 0 and below <paramref name="extent"/>.</summary>
     public static bool InRange(Int64Lanes value, long extent, int count)
     {
-        count = Math.Min(count, Capacity);
-        for (var lane = 0; lane < count; lane++)
-        {
-            if ((ulong)value[lane] >= (ulong)extent)
-                return false;
-        }
-
-        return true;
+        var limit = Vector512.Create((ulong)extent);
+        var outside = new Int64Lanes(
+            Vector512.GreaterThanOrEqual(value.Low.AsUInt64(), limit).AsInt64(), Vector512.GreaterThanOrEqual(value.High.AsUInt64(), limit).AsInt64());
+        return !AnyLane(count >= Capacity ? outside : outside & FirstLanes(count));
     }
 }

@@ -143,8 +143,14 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128<T> LoadCondition(ref readonly byte source, nint index, int count) =>
-        FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+    public static V128<T> LoadCondition(ref readonly byte source, nint index, int count)
+    {
+        if (!Sse41.IsSupported || count < Count)
+            return FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+        return typeof(T) == typeof(float)
+            ? new((~Vector128.Equals(Sse41.ConvertToVector128Int32(Vector128.CreateScalar(Unsafe.ReadUnaligned<uint>(in Unsafe.Add(ref Unsafe.AsRef(in source), index))).AsByte()), default)).As<int, T>())
+            : new((~Vector128.Equals(Sse41.ConvertToVector128Int64(Vector128.CreateScalar(Unsafe.ReadUnaligned<ushort>(in Unsafe.Add(ref Unsafe.AsRef(in source), index))).AsByte()), default)).As<long, T>());
+    }
 
     /// <inheritdoc/>
     public static void StoreCondition(V128<T> value, ref byte target, nint index, int count) =>

@@ -143,8 +143,14 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256<T> LoadCondition(ref readonly byte source, nint index, int count) =>
-        FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+    public static V256<T> LoadCondition(ref readonly byte source, nint index, int count)
+    {
+        if (!Avx2.IsSupported || count < Count)
+            return FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+        return typeof(T) == typeof(float)
+            ? new((~Vector256.Equals(Avx2.ConvertToVector256Int32(Vector128.CreateScalar(Unsafe.ReadUnaligned<ulong>(in Unsafe.Add(ref Unsafe.AsRef(in source), index))).AsByte()), default)).As<int, T>())
+            : new((~Vector256.Equals(Avx2.ConvertToVector256Int64(Vector128.CreateScalar(Unsafe.ReadUnaligned<uint>(in Unsafe.Add(ref Unsafe.AsRef(in source), index))).AsByte()), default)).As<long, T>());
+    }
 
     /// <inheritdoc/>
     public static void StoreCondition(V256<T> value, ref byte target, nint index, int count) =>

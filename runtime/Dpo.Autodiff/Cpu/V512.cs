@@ -143,8 +143,14 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512<T> LoadCondition(ref readonly byte source, nint index, int count) =>
-        FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+    public static V512<T> LoadCondition(ref readonly byte source, nint index, int count)
+    {
+        if (!Avx512F.IsSupported || count < Count)
+            return FromCondition(ConditionBytes.Load(in source, index, Math.Min(count, Count)));
+        return typeof(T) == typeof(float)
+            ? new((~Vector512.Equals(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(in source, (nuint)index)), default)).As<int, T>())
+            : new((~Vector512.Equals(Avx512F.ConvertToVector512Int64(Vector128.CreateScalar(Unsafe.ReadUnaligned<ulong>(in Unsafe.Add(ref Unsafe.AsRef(in source), index))).AsByte()), default)).As<long, T>());
+    }
 
     /// <inheritdoc/>
     public static void StoreCondition(V512<T> value, ref byte target, nint index, int count) =>

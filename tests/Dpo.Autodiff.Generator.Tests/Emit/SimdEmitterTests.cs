@@ -27,6 +27,54 @@ public class SimdEmitterTests
     public void Every_primitive_has_the_gradients_that_the_program_means(Primitive primitive) =>
         Check(PrimitivePrograms.Of(primitive).Where(IsDifferentiable).Select(p => Differentiate.Backward(Scheduled.Clean(p))).ToArray());
 
+    [Fact]
+    public void A_gradient_that_is_not_wanted_is_not_touched()
+    {
+        var program = Differentiate.Backward(Scheduled.Clean(PrimitivePrograms.Of(Primitive.Multiply)[0]));
+        var loops = Scheduled.Of(program);
+        var code = new SimdCode([loops], PrimitivePrograms.Axes);
+        var inputs = loops.Source.Inputs.Select(x => Draw(x.Name, loops.Source.Types[x.Variable], Sizes[0])).ToArray();
+        var expected = ProgramEvaluator.Run(loops.Source, inputs, [], Sizes[0]);
+        foreach (var machine in SimdCode.Machines)
+        {
+            var (outputs, _) = code.Run(0, machine, inputs, Sizes[0], [], needs: 2);
+            Assert.Null(outputs[0]);
+            Compare(expected[1], outputs[1]!, machine, code.Texts[0]);
+        }
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(-1)]
+    [InlineData(1L << 40)]
+    public void An_index_out_of_range_is_a_fault(long index)
+    {
+        var loops = Scheduled.Of(PrimitivePrograms.Of(Primitive.Gather)[0]);
+        var code = new SimdCode([loops], PrimitivePrograms.Axes);
+        var inputs = loops.Source.Inputs.Select(x => Draw(x.Name, loops.Source.Types[x.Variable], Sizes[0])).ToArray();
+        var player = loops.Buffers.Single(b => b.Name == "player");
+        inputs[player.Argument][100] = index;
+        foreach (var machine in SimdCode.Machines)
+        {
+            var (_, fault) = code.Run(0, machine, inputs, Sizes[0], []);
+            Assert.True(fault.IsFault);
+            Assert.Equal((player.Id, (long)inputs[player.Argument][100], 5L), (fault.Buffer, fault.Index, fault.Extent));
+        }
+    }
+
+    [Fact]
+    public void An_empty_axis_that_is_indexed_is_a_fault_and_nothing_worse()
+    {
+        var loops = Scheduled.Of(PrimitivePrograms.Of(Primitive.Gather)[0]);
+        var code = new SimdCode([loops], PrimitivePrograms.Axes);
+        var sizes = new Dictionary<string, long> { ["pair"] = 2, ["item"] = 3, ["player"] = 0 };
+        foreach (var machine in SimdCode.Machines)
+        {
+            var (_, fault) = code.Run(0, machine, loops.Source.Inputs.Select(x => new double[x.Name == "strength" ? 0 : 6]).ToArray(), sizes, []);
+            Assert.True(fault.IsFault);
+        }
+    }
+
     private static void Check(IReadOnlyList<Program> programs)
     {
         if (programs.Count == 0)
