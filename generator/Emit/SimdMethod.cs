@@ -299,10 +299,56 @@ internal sealed partial class SimdMethod
             return SimdExpressions.Convert(from, result, (compute.Parameters as Parameters.Convert)?.DType, InLanes, Operand(compute.Operands[0], from, named).Code);
         }
 
+        if (LaneComparison(compute) is { } comparison)
+            return comparison;
         var kind = OperandKind(compute, result);
         var repeats = SimdExpressions.Repeats(compute.Primitive, kind);
         var operands = compute.Operands.Select((o, i) => Operand(o, compute.Primitive == Primitive.Where && i == 0 ? ElementKind.Boolean : kind, repeats)).ToArray();
         return SimdExpressions.Of(compute.Primitive, kind, InLanes, operands, calls.Contains(compute.Primitive));
+    }
+
+    /// <summary>
+    /// The vector loop's variable compared with a number that is the same in all lanes (a label, the bound of a pad): which lanes, without
+    /// whole numbers in lanes. Null where that is not what is compared.
+    /// </summary>
+    private Code? LaneComparison(LoopNode.Compute compute)
+    {
+        if (VectorLoop is not { } loop || compute.Primitive is < Primitive.Equal or > Primitive.GreaterOrEqual)
+            return null;
+        var (left, right) = (compute.Operands[0], compute.Operands[1]);
+        var isLeft = left == LoopAtom.Coordinate(loop.Variable.Id);
+        if (!isLeft && right != LoopAtom.Coordinate(loop.Variable.Id))
+            return null;
+        var other = isLeft ? right : left;
+        string number;
+        switch (other.Kind)
+        {
+            case LoopAtomKind.Value when !IsLanes(other.Id):
+                number = Value(other.Id, named: true).Text;
+                break;
+            case LoopAtomKind.Size:
+                number = ExtentOf(program.Sizes[other.Id]).Text;
+                break;
+            case LoopAtomKind.Host:
+                number = HostScalar(other.Id, ElementKind.Integer);
+                break;
+            case LoopAtomKind.Literal when other.Number == Math.Floor(other.Number) && Math.Abs(other.Number) < 1e15:
+                number = Text((long)other.Number);
+                break;
+            default:
+                return null;
+        }
+
+        var arguments = $"{loopNames[loop.Variable.Id]}, {number}";
+        return (compute.Primitive, isLeft) switch
+        {
+            (Primitive.Equal, _) => new($"V.IsEqual({arguments})"),
+            (Primitive.NotEqual, _) => new($"~V.IsEqual({arguments})"),
+            (Primitive.Less, true) or (Primitive.Greater, false) => new($"V.IsLess({arguments})"),
+            (Primitive.LessOrEqual, true) or (Primitive.GreaterOrEqual, false) => new($"V.IsAtMost({arguments})"),
+            (Primitive.Greater, true) or (Primitive.Less, false) => new($"~V.IsAtMost({arguments})"),
+            _ => new($"~V.IsLess({arguments})"),
+        };
     }
 
     private ElementKind OperandKind(LoopNode.Compute compute, ElementKind result)

@@ -65,6 +65,15 @@ public interface IVector<TSelf, T>
     /// <summary>The condition that holds in the first <paramref name="count"/> lanes.</summary>
     static abstract TSelf FirstLanes(int count);
 
+    /// <summary>Where a loop variable that is <paramref name="first"/> in the first lane, and one more in each next, is <paramref name="value"/>.</summary>
+    static abstract TSelf IsEqual(long first, long value);
+
+    /// <summary>Where a loop variable that is <paramref name="first"/> in the first lane, and one more in each next, is less than <paramref name="value"/>.</summary>
+    static abstract TSelf IsLess(long first, long value);
+
+    /// <summary>Where a loop variable that is <paramref name="first"/> in the first lane, and one more in each next, is at most <paramref name="value"/>.</summary>
+    static abstract TSelf IsAtMost(long first, long value);
+
     /// <summary>The lanes' own numbers: 0, 1, 2, ...</summary>
     static abstract TSelf LaneNumbers { get; }
 

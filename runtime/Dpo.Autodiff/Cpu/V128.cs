@@ -104,6 +104,24 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> IsEqual(long first, long value)
+    {
+        var lane = (ulong)value - (ulong)first;
+        return new(typeof(T) == typeof(float)
+            ? Vector128.Equals(Vector128<int>.Indices, Vector128.Create(lane < (ulong)Count ? (int)lane : -1)).As<int, T>()
+            : Vector128.Equals(Vector128<long>.Indices, Vector128.Create((long)lane)).As<long, T>());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> IsLess(long first, long value) => FirstLanes(value <= first ? 0 : (int)Math.Min((ulong)value - (ulong)first, (ulong)Count));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> IsAtMost(long first, long value) => FirstLanes(value < first ? 0 : (int)Math.Min((ulong)value - (ulong)first, (ulong)(Count - 1)) + 1);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128<T> Load(ref readonly T source, nint index, int count) =>
         count >= Count ? new(Vector128.LoadUnsafe(in source, (nuint)index)) : LoadWhere(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), FirstLanes(count));
 

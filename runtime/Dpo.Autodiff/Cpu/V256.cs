@@ -104,6 +104,24 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> IsEqual(long first, long value)
+    {
+        var lane = (ulong)value - (ulong)first;
+        return new(typeof(T) == typeof(float)
+            ? Vector256.Equals(Vector256<int>.Indices, Vector256.Create(lane < (ulong)Count ? (int)lane : -1)).As<int, T>()
+            : Vector256.Equals(Vector256<long>.Indices, Vector256.Create((long)lane)).As<long, T>());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> IsLess(long first, long value) => FirstLanes(value <= first ? 0 : (int)Math.Min((ulong)value - (ulong)first, (ulong)Count));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> IsAtMost(long first, long value) => FirstLanes(value < first ? 0 : (int)Math.Min((ulong)value - (ulong)first, (ulong)(Count - 1)) + 1);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256<T> Load(ref readonly T source, nint index, int count) =>
         count >= Count ? new(Vector256.LoadUnsafe(in source, (nuint)index)) : LoadWhere(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), FirstLanes(count));
 

@@ -104,6 +104,24 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> IsEqual(long first, long value)
+    {
+        var lane = (ulong)value - (ulong)first;
+        return new(typeof(T) == typeof(float)
+            ? Vector512.Equals(Vector512<int>.Indices, Vector512.Create(lane < (ulong)Count ? (int)lane : -1)).As<int, T>()
+            : Vector512.Equals(Vector512<long>.Indices, Vector512.Create((long)lane)).As<long, T>());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> IsLess(long first, long value) => FirstLanes(value <= first ? 0 : (int)Math.Min((ulong)value - (ulong)first, (ulong)Count));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> IsAtMost(long first, long value) => FirstLanes(value < first ? 0 : (int)Math.Min((ulong)value - (ulong)first, (ulong)(Count - 1)) + 1);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512<T> Load(ref readonly T source, nint index, int count) =>
         count >= Count ? new(Vector512.LoadUnsafe(in source, (nuint)index)) : LoadWhere(ref Unsafe.Add(ref Unsafe.AsRef(in source), index), FirstLanes(count));
 
