@@ -12,9 +12,9 @@ static partial class C
         /// CrossEntropy, fused; part of the autograd graph.
         /// <code>
         /// L = sum(a) / sum([label != -100])
-        /// dL/dlogits[token vocab] = s - softmax[vocab](logits) * where(label != -100, -1 / sum([label != -100]), 0)
+        /// dL/dlogits[token vocab] = where(label != -100, a2, 0)
         /// where a[token] = where(label != -100, -log_softmax[vocab](logits)[vocab = where(label == -100, 0, label)], 0)
-        /// where s[token vocab] = where(where(label == -100, 0, label) == vocab, where(label != -100, -1 / sum([label != -100]), 0), 0)
+        /// where a2[token vocab] = where(where(label == -100, 0, label) == vocab, -1 / sum([label != -100]), 0) + softmax[vocab](logits) / sum([label != -100])
         /// </code>
         /// </summary>
         /// <param name="logits"><c>[token vocab]</c>.</param>
@@ -42,9 +42,9 @@ static partial class C
         /// CrossEntropy and the gradients of its first result, without an autograd graph.
         /// <code>
         /// L = sum(a) / sum([label != -100])
-        /// dL/dlogits[token vocab] = s - softmax[vocab](logits) * where(label != -100, -1 / sum([label != -100]), 0)
+        /// dL/dlogits[token vocab] = where(label != -100, a2, 0)
         /// where a[token] = where(label != -100, -log_softmax[vocab](logits)[vocab = where(label == -100, 0, label)], 0)
-        /// where s[token vocab] = where(where(label == -100, 0, label) == vocab, where(label != -100, -1 / sum([label != -100]), 0), 0)
+        /// where a2[token vocab] = where(where(label == -100, 0, label) == vocab, -1 / sum([label != -100]), 0) + softmax[vocab](logits) / sum([label != -100])
         /// </code>
         /// </summary>
         /// <param name="logits"><c>[token vocab]</c>.</param>
@@ -127,7 +127,10 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         valueOut = V.Element(value, 0);
     }
 
-    // %2: real[token] = max{1} %0; %6: real[token] = sum{1} %5; %17: real[] = sum{0} %15; %18: real[] = sum{0} %16
+    // max2[token] = max[vocab](logits)
+    // sum6[token] = sum[vocab](exp(logits - max2))
+    // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
+    // sum18 = sum([label != -100])
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -137,13 +140,13 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var vocabCount = frame.Extent(1);
             ref var logits = ref frame.Real<T>(0);
             ref var label = ref frame.Index(1);
-            var sum18Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-            var sum17Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
                 var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
                 var v1 = V.Condition(labelValue != -100L);
-                sum18Sum.Add(v1 & V.Create(1), 1);
+                sum18.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
                 ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
@@ -153,18 +156,19 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 }
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
                 var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
-                for (nint vocab2 = 0; vocab2 < vocabCount; vocab2 += V.Count)
+                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
-                    var count = (int)nint.Min(vocabCount - vocab2, V.Count);
-                    sum6.Add(V.Exp(V.Load(ref logitsRow, vocab2, count) - max2Value), count);
+                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                    sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max2Value), count);
                 }
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v9Index = frame.InRange(0, v9, vocabCount);
-                var v14 = (V.Broadcast(ref logits, v9Index + token * vocabCount) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
-                sum17Sum.Add(V.Where(v1, -v14, V.Create(0)), 1);
+                var v9Index = frame.InRange(0, v9, vocabCount, V.AnyLane(v1));
+                var v11 = (V.AnyLane(v1) ? V.Broadcast(ref logits, v9Index + token * vocabCount) : default) - max2Value;
+                var v16 = V.Where(v1, -(v11 - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)))), V.Create(0));
+                sum17.Add(v16, 1);
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18Sum, ref frame.Partial(0, block));
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17Sum, ref frame.Partial(1, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17, ref frame.Partial(1, block));
         }
     }
 }
@@ -184,42 +188,26 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             frame.Allocate<T>(8, tokenCount);
         frame.Allocate<T>(9, 1);
         frame.Allocate<T>(10, 1);
-        ref var d_Value = ref frame.Real<T>(2);
         ref var valueOut = ref frame.Real<T>(3);
         ref var sum18 = ref frame.Real<T>(9);
         ref var sum19 = ref frame.Real<T>(10);
         frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
         sum19 = T.CreateTruncating(frame.Sum(0));
         sum18 = T.CreateTruncating(frame.Sum(1));
-        var sum18Value = V.Broadcast(ref sum18, 0);
-        var sum19Value = V.Broadcast(ref sum19, 0);
-        var value = sum18Value / sum19Value;
-        valueOut = V.Element(value, 0);
-        var v25 = default(V);
-        if (needsLogits)
-        {
-            v25 = V.Broadcast(ref d_Value, 0);
-        }
-        var v26 = default(V);
-        if (needsLogits)
-        {
-            v26 = V.Broadcast(ref sum19, 0);
-        }
-        var v27 = default(V);
-        if (needsLogits)
-        {
-            v27 = v25 / v26;
-        }
-        if (needsLogits)
-        {
-        }
         if (needsLogits)
         {
             frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false);
         }
+        var sum18Value = V.Broadcast(ref sum18, 0);
+        var sum19Value = V.Broadcast(ref sum19, 0);
+        var value = sum18Value / sum19Value;
+        valueOut = V.Element(value, 0);
     }
 
-    // %3: real[token] = max{1} %0; %7: real[token] = sum{1} %6; %18: real[] = sum{0} %16; %19: real[] = sum{0} %17
+    // max3All[token] = max[vocab](logits)
+    // sum7All[token] = sum[vocab](exp(logits - max3All))
+    // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
+    // sum19 = sum([label != -100])
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -230,15 +218,15 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var needsLogits = frame.Needs(0);
             ref var logits = ref frame.Real<T>(0);
             ref var label = ref frame.Index(1);
-            ref var max32 = ref frame.Real<T>(6);
-            ref var sum72 = ref frame.Real<T>(8);
-            var sum19Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-            var sum18Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            ref var max3All = ref frame.Real<T>(6);
+            ref var sum7All = ref frame.Real<T>(8);
+            var sum19 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
                 var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
                 var v1 = V.Condition(labelValue != -100L);
-                sum19Sum.Add(v1 & V.Create(1), 1);
+                sum19.Add(v1 & V.Create(1), 1);
                 var max3 = V.Create(double.NegativeInfinity);
                 ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
@@ -249,29 +237,30 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 var max3Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3);
                 if (needsLogits)
                 {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref max32, token) = V.Element(max3Value, 0);
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref max3All, token) = V.Element(max3Value, 0);
                 }
                 var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                for (nint vocab2 = 0; vocab2 < vocabCount; vocab2 += V.Count)
+                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
-                    var count = (int)nint.Min(vocabCount - vocab2, V.Count);
-                    sum7.Add(V.Exp(V.Load(ref logitsRow, vocab2, count) - max3Value), count);
+                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                    sum7.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max3Value), count);
                 }
                 var sum7Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum7));
                 if (needsLogits)
                 {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref sum72, token) = V.Element(sum7Value, 0);
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref sum7All, token) = V.Element(sum7Value, 0);
                 }
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v10Index = frame.InRange(0, v10, vocabCount);
-                var v15 = -((V.Broadcast(ref logits, v10Index + token * vocabCount) - max3Value) - V.Log(sum7Value));
-                sum18Sum.Add(V.Where(v1, v15, V.Create(0)), 1);
+                var v10Index = frame.InRange(0, v10, vocabCount, V.AnyLane(v1));
+                var v12 = (V.AnyLane(v1) ? V.Broadcast(ref logits, v10Index + token * vocabCount) : default) - max3Value;
+                sum18.Add(V.Where(v1, -(v12 - V.Log(sum7Value)), V.Create(0)), 1);
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum19Sum, ref frame.Partial(0, block));
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18Sum, ref frame.Partial(1, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum19, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(1, block));
         }
     }
 
+    // d_logits[token vocab] = where(label != -100, ..., 0)
     private sealed class Stage1 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -281,31 +270,30 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
             ref var label = ref frame.Index(1);
-            ref var d_Value = ref frame.Real<T>(2);
-            ref var max3 = ref frame.Real<T>(6);
-            ref var sum7 = ref frame.Real<T>(8);
+            ref var dValue = ref frame.Real<T>(2);
+            ref var max3All = ref frame.Real<T>(6);
+            ref var sum7All = ref frame.Real<T>(8);
             ref var sum19 = ref frame.Real<T>(10);
-            var streamsDD_logitsOut = frame.Streams<T>(4, tokenCount * vocabCount);
-            var d_ValueValue = V.Broadcast(ref d_Value, 0);
+            var streamsDLogitsOut = frame.Streams<T>(4, tokenCount * vocabCount);
+            var dValueValue = V.Broadcast(ref dValue, 0);
             var sum19Value = V.Broadcast(ref sum19, 0);
-            var v27 = d_ValueValue / sum19Value;
-            var v28 = -v27;
+            var v24 = dValueValue / sum19Value;
+            var v25 = -v24;
             for (var token = begin; token < end; token++)
             {
                 var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
-                var max3Value = V.Broadcast(ref max3, token);
-                var v29 = V.Where(V.Condition(labelValue != -100L), v28, V.Create(0));
-                var v36 = v29 / V.Broadcast(ref sum7, token);
-                var v22 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var max3AllValue = V.Broadcast(ref max3All, token);
+                var v32 = v24 / V.Broadcast(ref sum7All, token);
+                var v20 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var v18 = V.Condition(labelValue != -100L);
                 ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
-                ref var dD_logitsOutRow = ref frame.Real<T>(4, token * vocabCount);
-                var streamsDD_logitsOutRow = streamsDD_logitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dD_logitsOutRow);
+                ref var dLogitsOutRow = ref frame.Real<T>(4, token * vocabCount);
+                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    var v23 = V.FromCondition(global::Dpo.Autodiff.Cpu.Int64Lanes.Equal(global::Dpo.Autodiff.Cpu.Int64Lanes.Create(v22), global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(vocab)));
-                    var dD_logits = V.Where(v23, v29, V.Create(0)) - (V.Exp(V.Load(ref logitsRow, vocab, count) - max3Value) * v36);
-                    V.Store(dD_logits, ref dD_logitsOutRow, vocab, count, streamsDD_logitsOutRow);
+                    var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max3AllValue) * v32);
+                    V.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
                 }
             }
         }
@@ -327,30 +315,11 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             frame.Allocate<T>(6, tokenCount);
         if (needsLogits)
             frame.Allocate<T>(8, tokenCount);
-        ref var d_Value = ref frame.Real<T>(2);
         ref var sum7 = ref frame.Real<T>(4);
         if (needsLogits)
         {
             frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 1, isLanes: false);
             sum7 = T.CreateTruncating(frame.Sum(0));
-        }
-        var v14 = default(V);
-        if (needsLogits)
-        {
-            v14 = V.Broadcast(ref d_Value, 0);
-        }
-        var v15 = default(V);
-        if (needsLogits)
-        {
-            v15 = V.Broadcast(ref sum7, 0);
-        }
-        var v16 = default(V);
-        if (needsLogits)
-        {
-            v16 = v14 / v15;
-        }
-        if (needsLogits)
-        {
         }
         if (needsLogits)
         {
@@ -358,7 +327,9 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         }
     }
 
-    // %7: real[] = sum{0} %6; %13: real[token] = max{1} %0; %17: real[token] = sum{1} %16
+    // sum7 = sum([label != -100])
+    // max13All[token] = max[vocab](logits)
+    // sum17All[token] = sum[vocab](exp(logits - max13All))
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -367,13 +338,13 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         {
             var vocabCount = frame.Extent(1);
             ref var label = ref frame.Index(1);
-            ref var max132 = ref frame.Real<T>(6);
-            ref var sum172 = ref frame.Real<T>(8);
-            var sum7Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            ref var max13All = ref frame.Real<T>(6);
+            ref var sum17All = ref frame.Real<T>(8);
+            var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
                 var v1 = V.Condition(global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token) != -100L);
-                sum7Sum.Add(v1 & V.Create(1), 1);
+                sum7.Add(v1 & V.Create(1), 1);
                 var max13 = V.Create(double.NegativeInfinity);
                 ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
@@ -382,19 +353,20 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     max13 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max13, V.Load(ref logitsRow, vocab, count), count);
                 }
                 var max13Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max13);
-                global::System.Runtime.CompilerServices.Unsafe.Add(ref max132, token) = V.Element(max13Value, 0);
+                global::System.Runtime.CompilerServices.Unsafe.Add(ref max13All, token) = V.Element(max13Value, 0);
                 var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                for (nint vocab2 = 0; vocab2 < vocabCount; vocab2 += V.Count)
+                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
-                    var count = (int)nint.Min(vocabCount - vocab2, V.Count);
-                    sum17.Add(V.Exp(V.Load(ref logitsRow, vocab2, count) - max13Value), count);
+                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                    sum17.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max13Value), count);
                 }
-                global::System.Runtime.CompilerServices.Unsafe.Add(ref sum172, token) = V.Element(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum17)), 0);
+                global::System.Runtime.CompilerServices.Unsafe.Add(ref sum17All, token) = V.Element(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum17)), 0);
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum7Sum, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum7, ref frame.Partial(0, block));
         }
     }
 
+    // d_logits[token vocab] = where(label != -100, ..., 0)
     private sealed class Stage1 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -404,31 +376,30 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
             ref var label = ref frame.Index(1);
-            ref var d_Value = ref frame.Real<T>(2);
+            ref var dValue = ref frame.Real<T>(2);
             ref var sum7 = ref frame.Real<T>(4);
-            ref var max13 = ref frame.Real<T>(6);
-            ref var sum17 = ref frame.Real<T>(8);
-            var streamsDD_logitsOut = frame.Streams<T>(3, tokenCount * vocabCount);
-            var d_ValueValue = V.Broadcast(ref d_Value, 0);
+            ref var max13All = ref frame.Real<T>(6);
+            ref var sum17All = ref frame.Real<T>(8);
+            var streamsDLogitsOut = frame.Streams<T>(3, tokenCount * vocabCount);
+            var dValueValue = V.Broadcast(ref dValue, 0);
             var sum7Value = V.Broadcast(ref sum7, 0);
-            var v16 = d_ValueValue / sum7Value;
+            var v16 = dValueValue / sum7Value;
             var v17 = -v16;
             for (var token = begin; token < end; token++)
             {
                 var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
-                var max13Value = V.Broadcast(ref max13, token);
-                var v18 = V.Where(V.Condition(labelValue != -100L), v17, V.Create(0));
-                var v25 = v18 / V.Broadcast(ref sum17, token);
-                var v11 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var max13AllValue = V.Broadcast(ref max13All, token);
+                var v24 = v16 / V.Broadcast(ref sum17All, token);
+                var v12 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var v10 = V.Condition(labelValue != -100L);
                 ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
-                ref var dD_logitsOutRow = ref frame.Real<T>(3, token * vocabCount);
-                var streamsDD_logitsOutRow = streamsDD_logitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dD_logitsOutRow);
+                ref var dLogitsOutRow = ref frame.Real<T>(3, token * vocabCount);
+                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    var v12 = V.FromCondition(global::Dpo.Autodiff.Cpu.Int64Lanes.Equal(global::Dpo.Autodiff.Cpu.Int64Lanes.Create(v11), global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(vocab)));
-                    var dD_logits = V.Where(v12, v18, V.Create(0)) - (V.Exp(V.Load(ref logitsRow, vocab, count) - max13Value) * v25);
-                    V.Store(dD_logits, ref dD_logitsOutRow, vocab, count, streamsDD_logitsOutRow);
+                    var v26 = V.Where(V.IsEqual(vocab, v12), v17, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max13AllValue) * v24);
+                    V.Store(V.Where(v10, v26, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
                 }
             }
         }
@@ -504,12 +475,13 @@ file static class CrossEntropyTorch0
         var quotient = d_Value / sum2; // real[]
         var negative2 = -quotient; // real[]
         var rearranged = negative2.expand(new[] { token }); // real[token]
-        var selected3 = rearranged.where(condition2, zeroTensor2); // real[token]
-        var scattered = global::TorchSharp.torch.zeros(new[] { token, vocab }, real, device).scatter_add(1, selected.unsqueeze(1), selected3.unsqueeze(1)); // real[token vocab]
+        var scattered = global::TorchSharp.torch.zeros(new[] { token, vocab }, real, device).scatter_add(1, selected.unsqueeze(1), rearranged.unsqueeze(1)); // real[token vocab]
+        var rearranged2 = condition2.unsqueeze(1).expand(new[] { token, vocab }); // bool[token vocab]
         var softmax = logits.softmax(1); // real[token vocab]
-        var rearranged2 = selected3.unsqueeze(1).expand(new[] { token, vocab }); // real[token vocab]
-        var product = softmax * rearranged2; // real[token vocab]
-        var dLogits = scattered - product; // real[token vocab]
+        var rearranged3 = quotient.expand(new[] { token, vocab }); // real[token vocab]
+        var product = softmax * rearranged3; // real[token vocab]
+        var sum3 = scattered + product; // real[token vocab]
+        var dLogits = sum3.where(rearranged2, zeroTensor2); // real[token vocab]
         return new global::TorchSharp.torch.Tensor[]
         {
             Value.MoveToOuterDisposeScope(),
@@ -544,12 +516,13 @@ file static class CrossEntropyTorch0
         var quotient = d_Value / sum; // real[]
         var negative = -quotient; // real[]
         var rearranged = negative.expand(new[] { token }); // real[token]
-        var selected2 = rearranged.where(condition2, zeroTensor2); // real[token]
-        var scattered = global::TorchSharp.torch.zeros(new[] { token, vocab }, real, device).scatter_add(1, selected.unsqueeze(1), selected2.unsqueeze(1)); // real[token vocab]
+        var scattered = global::TorchSharp.torch.zeros(new[] { token, vocab }, real, device).scatter_add(1, selected.unsqueeze(1), rearranged.unsqueeze(1)); // real[token vocab]
+        var rearranged2 = condition2.unsqueeze(1).expand(new[] { token, vocab }); // bool[token vocab]
         var softmax = logits.softmax(1); // real[token vocab]
-        var rearranged2 = selected2.unsqueeze(1).expand(new[] { token, vocab }); // real[token vocab]
-        var product = softmax * rearranged2; // real[token vocab]
-        var dLogits = scattered - product; // real[token vocab]
+        var rearranged3 = quotient.expand(new[] { token, vocab }); // real[token vocab]
+        var product = softmax * rearranged3; // real[token vocab]
+        var sum2 = scattered + product; // real[token vocab]
+        var dLogits = sum2.where(rearranged2, zeroTensor2); // real[token vocab]
         return new global::TorchSharp.torch.Tensor[]
         {
             dLogits.MoveToOuterDisposeScope(),

@@ -135,7 +135,7 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         frame.Allocate<T>(7, 1);
         ref var lossOut = ref frame.Real<T>(4);
         ref var sum10 = ref frame.Real<T>(7);
-        var scalar1 = V.Create(frame.Scalar(1));
+        var scalar1 = V.Create(frame.Scalar(1)); // pair
         frame.ForEachBlock<Stage0, T, V>(pairCount, accumulators: 1);
         sum10 = T.CreateTruncating(frame.Sum(0));
         var sum10Value = V.Broadcast(ref sum10, 0);
@@ -144,7 +144,9 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         lossOut = V.Element(loss, 0);
     }
 
-    // %10: real[] = sum{0} %9
+    // chosenReward[pair] = beta * (chosen - referenceChosen)
+    // rejectedReward[pair] = beta * (rejected - referenceRejected)
+    // sum10 = sum(logsigmoid(chosenReward - rejectedReward))
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -161,7 +163,7 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var streamsChosenRewardOut = frame.Streams<T>(5, pairCount);
             var streamsRejectedRewardOut = frame.Streams<T>(6, pairCount);
             var beta = V.Create(frame.Scalar(0));
-            var sum10Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum10 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var pair = begin; pair < end; pair += V.Count)
             {
                 var count = (int)nint.Min(end - pair, V.Count);
@@ -169,9 +171,9 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 V.Store(chosenReward, ref chosenRewardOut, pair, count, streamsChosenRewardOut);
                 var rejectedReward = (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta;
                 V.Store(rejectedReward, ref rejectedRewardOut, pair, count, streamsRejectedRewardOut);
-                sum10Sum.Add(V.LogSigmoid(chosenReward - rejectedReward), count);
+                sum10.Add(V.LogSigmoid(chosenReward - rejectedReward), count);
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum10Sum, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum10, ref frame.Partial(0, block));
         }
     }
 }
@@ -186,19 +188,9 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsChosen = frame.Needs(0);
         var needsRejected = frame.Needs(1);
         frame.Allocate<T>(10, 1);
-        ref var d_loss = ref frame.Real<T>(4);
         ref var lossOut = ref frame.Real<T>(5);
         ref var sum11 = ref frame.Real<T>(10);
-        var scalar1 = V.Create(frame.Scalar(1));
-        var scalar3 = V.Create(frame.Scalar(3));
-        var v12 = default(V);
-        if (needsChosen || needsRejected)
-        {
-            v12 = V.Broadcast(ref d_loss, 0);
-        }
-        if (needsChosen || needsRejected)
-        {
-        }
+        var scalar1 = V.Create(frame.Scalar(1)); // pair
         frame.ForEachBlock<Stage0, T, V>(pairCount, accumulators: 1);
         sum11 = T.CreateTruncating(frame.Sum(0));
         var sum11Value = V.Broadcast(ref sum11, 0);
@@ -207,7 +199,11 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         lossOut = V.Element(loss, 0);
     }
 
-    // %11: real[] = sum{0} %10
+    // chosenReward[pair] = beta * (chosen - referenceChosen)
+    // rejectedReward[pair] = beta * (rejected - referenceRejected)
+    // sum11 = sum(logsigmoid(chosenReward - rejectedReward))
+    // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(rejectedReward - chosenReward)
+    // d_chosen[pair] = -d_rejected
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -221,24 +217,24 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var rejected = ref frame.Real<T>(1);
             ref var referenceChosen = ref frame.Real<T>(2);
             ref var referenceRejected = ref frame.Real<T>(3);
-            ref var d_loss = ref frame.Real<T>(4);
+            ref var dLoss = ref frame.Real<T>(4);
             ref var chosenRewardOut = ref frame.Real<T>(6);
             ref var rejectedRewardOut = ref frame.Real<T>(7);
-            ref var dD_chosenOut = ref frame.Real<T>(8);
-            ref var dD_rejectedOut = ref frame.Real<T>(9);
+            ref var dChosenOut = ref frame.Real<T>(8);
+            ref var dRejectedOut = ref frame.Real<T>(9);
             var streamsChosenRewardOut = frame.Streams<T>(6, pairCount);
             var streamsRejectedRewardOut = frame.Streams<T>(7, pairCount);
-            var streamsDD_chosenOut = frame.Streams<T>(8, pairCount);
-            var streamsDD_rejectedOut = frame.Streams<T>(9, pairCount);
+            var streamsDChosenOut = frame.Streams<T>(8, pairCount);
+            var streamsDRejectedOut = frame.Streams<T>(9, pairCount);
             var beta = V.Create(frame.Scalar(0));
-            var scalar3 = V.Create(frame.Scalar(3));
+            var scalar3 = V.Create(frame.Scalar(3)); // beta / pair
             var v13 = default(V);
             if (needsChosen || needsRejected)
             {
-                var d_lossValue = V.Broadcast(ref d_loss, 0);
-                v13 = d_lossValue * scalar3;
+                var dLossValue = V.Broadcast(ref dLoss, 0);
+                v13 = dLossValue * scalar3;
             }
-            var sum11Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum11 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var pair = begin; pair < end; pair += V.Count)
             {
                 var count = (int)nint.Min(end - pair, V.Count);
@@ -247,21 +243,21 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var rejectedReward = (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta;
                 V.Store(rejectedReward, ref rejectedRewardOut, pair, count, streamsRejectedRewardOut);
                 var v8 = chosenReward - rejectedReward;
-                sum11Sum.Add(V.LogSigmoid(v8), count);
+                sum11.Add(global::Dpo.Autodiff.Cpu.VectorCalls.LogSigmoid<T, V>(v8), count);
                 if (needsChosen || needsRejected)
                 {
-                    var dD_rejected = V.Sigmoid(-v8) * v13;
+                    var dRejected = V.Sigmoid(-v8) * v13;
                     if (needsRejected)
                     {
-                        V.Store(dD_rejected, ref dD_rejectedOut, pair, count, streamsDD_rejectedOut);
+                        V.Store(dRejected, ref dRejectedOut, pair, count, streamsDRejectedOut);
                     }
                     if (needsChosen)
                     {
-                        V.Store(-dD_rejected, ref dD_chosenOut, pair, count, streamsDD_chosenOut);
+                        V.Store(-dRejected, ref dChosenOut, pair, count, streamsDChosenOut);
                     }
                 }
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum11Sum, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum11, ref frame.Partial(0, block));
         }
     }
 }
@@ -275,22 +271,14 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var pairCount = frame.Extent(0);
         var needsChosen = frame.Needs(0);
         var needsRejected = frame.Needs(1);
-        ref var d_loss = ref frame.Real<T>(4);
-        var scalar3 = V.Create(frame.Scalar(3));
-        var v9 = default(V);
-        if (needsChosen || needsRejected)
-        {
-            v9 = V.Broadcast(ref d_loss, 0);
-        }
-        if (needsChosen || needsRejected)
-        {
-        }
         if (needsChosen || needsRejected)
         {
             frame.ForEachBlock<Stage0, T, V>(pairCount);
         }
     }
 
+    // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(-beta * (chosen - referenceChosen + referenceRejected - rejected))
+    // d_chosen[pair] = -d_rejected
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -304,27 +292,27 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var rejected = ref frame.Real<T>(1);
             ref var referenceChosen = ref frame.Real<T>(2);
             ref var referenceRejected = ref frame.Real<T>(3);
-            ref var d_loss = ref frame.Real<T>(4);
-            ref var dD_chosenOut = ref frame.Real<T>(5);
-            ref var dD_rejectedOut = ref frame.Real<T>(6);
-            var streamsDD_chosenOut = frame.Streams<T>(5, pairCount);
-            var streamsDD_rejectedOut = frame.Streams<T>(6, pairCount);
-            var scalar3 = V.Create(frame.Scalar(3));
-            var scalar4 = V.Create(frame.Scalar(4));
-            var d_lossValue = V.Broadcast(ref d_loss, 0);
-            var v10 = d_lossValue * scalar3;
+            ref var dLoss = ref frame.Real<T>(4);
+            ref var dChosenOut = ref frame.Real<T>(5);
+            ref var dRejectedOut = ref frame.Real<T>(6);
+            var streamsDChosenOut = frame.Streams<T>(5, pairCount);
+            var streamsDRejectedOut = frame.Streams<T>(6, pairCount);
+            var scalar3 = V.Create(frame.Scalar(3)); // beta / pair
+            var scalar4 = V.Create(frame.Scalar(4)); // -beta
+            var dLossValue = V.Broadcast(ref dLoss, 0);
+            var v10 = dLossValue * scalar3;
             for (var pair = begin; pair < end; pair += V.Count)
             {
                 var count = (int)nint.Min(end - pair, V.Count);
                 var v6 = (V.Load(ref chosen, pair, count) - V.Load(ref referenceChosen, pair, count)) - (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count));
-                var dD_rejected = V.Sigmoid(v6 * scalar4) * v10;
+                var dRejected = V.Sigmoid(v6 * scalar4) * v10;
                 if (needsRejected)
                 {
-                    V.Store(dD_rejected, ref dD_rejectedOut, pair, count, streamsDD_rejectedOut);
+                    V.Store(dRejected, ref dRejectedOut, pair, count, streamsDRejectedOut);
                 }
                 if (needsChosen)
                 {
-                    V.Store(-dD_rejected, ref dD_chosenOut, pair, count, streamsDD_chosenOut);
+                    V.Store(-dRejected, ref dChosenOut, pair, count, streamsDChosenOut);
                 }
             }
         }

@@ -12,7 +12,7 @@ static partial class C
         /// PlackettLuce, fused; part of the autograd graph.
         /// <code>
         /// L = sum(logcumsumexp[item from the end](score) - score) / |list|
-        /// dL/dscore[list item] = exp(logcumsumexp[item](-logcumsumexp[item from the end](score)) + score) / |list| - 1 / |list|
+        /// dL/dscore[list item] = exp(score) * cumsum[item from the end](exp(-logcumsumexp[item from the end](score))) / |list| - 1 / |list|
         /// </code>
         /// </summary>
         /// <param name="score"><c>[list item]</c>.</param>
@@ -39,7 +39,7 @@ static partial class C
         /// PlackettLuce and the gradients of its first result, without an autograd graph.
         /// <code>
         /// L = sum(logcumsumexp[item from the end](score) - score) / |list|
-        /// dL/dscore[list item] = exp(logcumsumexp[item](-logcumsumexp[item from the end](score)) + score) / |list| - 1 / |list|
+        /// dL/dscore[list item] = exp(score) * cumsum[item from the end](exp(-logcumsumexp[item from the end](score))) / |list| - 1 / |list|
         /// </code>
         /// </summary>
         /// <param name="score"><c>[list item]</c>.</param>
@@ -109,7 +109,7 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         frame.Allocate<T>(4, 1);
         ref var valueOut = ref frame.Real<T>(1);
         ref var sum5 = ref frame.Real<T>(4);
-        var scalar0 = V.Create(frame.Scalar(0));
+        var scalar0 = V.Create(frame.Scalar(0)); // list
         frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
         sum5 = T.CreateTruncating(frame.Sum(0));
         var sum5Value = V.Broadcast(ref sum5, 0);
@@ -117,7 +117,9 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         valueOut = V.Element(value, 0);
     }
 
-    // %1: real[list item] = flip{1} %0; %2: real[list item] = log_cum_sum_exp{1} %1; %5: real[] = sum{0 1} %4
+    // flip1[list item] = score[list |item|-1-item]
+    // logcumsumexp2[list item] = logcumsumexp[item](flip1)
+    // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -127,25 +129,23 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var itemCount = frame.Extent(1);
             ref var flip1 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp2 = ref frame.Take<T>(itemCount);
-            var sum5Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum5 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var list = begin; list < end; list++)
             {
                 ref var scoreRow = ref frame.Real<T>(0, list * itemCount);
+                for (nint item = 0; item < itemCount; item++)
+                {
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(V.Broadcast(ref scoreRow, itemCount - 1 - item), 0);
+                }
+                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
                 for (nint item = 0; item < itemCount; item += V.Count)
                 {
                     var count = (int)nint.Min(itemCount - item, V.Count);
-                    var scoreValue = V.Gather(ref scoreRow, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    V.Store(scoreValue, ref flip1, item, count);
-                }
-                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
-                for (nint item2 = 0; item2 < itemCount; item2 += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item2, V.Count);
-                    var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item2, -1), count);
-                    sum5Sum.Add(logcumsumexp2Value - V.Load(ref scoreRow, item2, count), count);
+                    var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                    sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
                 }
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5Sum, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5, ref frame.Partial(0, block));
         }
     }
 }
@@ -160,18 +160,9 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var itemCount = frame.Extent(1);
         var needsScore = frame.Needs(0);
         frame.Allocate<T>(6, 1);
-        ref var d_Value = ref frame.Real<T>(1);
         ref var valueOut = ref frame.Real<T>(2);
         ref var sum6 = ref frame.Real<T>(6);
-        var scalar0 = V.Create(frame.Scalar(0));
-        var v10 = default(V);
-        if (needsScore)
-        {
-            v10 = V.Broadcast(ref d_Value, 0);
-        }
-        if (needsScore)
-        {
-        }
+        var scalar0 = V.Create(frame.Scalar(0)); // list
         frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
         sum6 = T.CreateTruncating(frame.Sum(0));
         var sum6Value = V.Broadcast(ref sum6, 0);
@@ -179,7 +170,12 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         valueOut = V.Element(value, 0);
     }
 
-    // %2: real[list item] = flip{1} %0; %3: real[list item] = log_cum_sum_exp{1} %2; %6: real[] = sum{0 1} %5; %10: real[list item] = negate %3; %11: real[list item] = log_cum_sum_exp{1 reverse} %10
+    // flip2[list item] = score[list |item|-1-item]
+    // logcumsumexp3[list item] = logcumsumexp[item](flip2)
+    // sum6 = sum(logcumsumexp3[list |item|-1-item] - score)
+    // negate10[list item] = -logcumsumexp3
+    // logcumsumexp11[list item] = logcumsumexp[item from the end](negate10)
+    // d_score[list item] = ... - d_Value / |list|
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -189,9 +185,9 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
             var needsScore = frame.Needs(0);
-            ref var d_Value = ref frame.Real<T>(1);
-            var streamsDD_scoreOut = frame.Streams<T>(3, listCount * itemCount);
-            var scalar0 = V.Create(frame.Scalar(0));
+            ref var dValue = ref frame.Real<T>(1);
+            var streamsDScoreOut = frame.Streams<T>(3, listCount * itemCount);
+            var scalar0 = V.Create(frame.Scalar(0)); // list
             ref var flip2 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp3 = ref frame.Take<T>(itemCount);
             ref var negate10 = ref frame.Take<T>(itemCount);
@@ -199,45 +195,43 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var v11 = default(V);
             if (needsScore)
             {
-                var d_ValueValue = V.Broadcast(ref d_Value, 0);
-                v11 = d_ValueValue / scalar0;
+                var dValueValue = V.Broadcast(ref dValue, 0);
+                v11 = dValueValue / scalar0;
             }
-            var sum6Sum = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var list = begin; list < end; list++)
             {
                 ref var scoreRow = ref frame.Real<T>(0, list * itemCount);
+                for (nint item = 0; item < itemCount; item++)
+                {
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(V.Broadcast(ref scoreRow, itemCount - 1 - item), 0);
+                }
+                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
                 for (nint item = 0; item < itemCount; item += V.Count)
                 {
                     var count = (int)nint.Min(itemCount - item, V.Count);
-                    var scoreValue = V.Gather(ref scoreRow, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    V.Store(scoreValue, ref flip2, item, count);
-                }
-                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
-                for (nint item2 = 0; item2 < itemCount; item2 += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item2, V.Count);
-                    var logcumsumexp3Value = V.Gather(ref logcumsumexp3, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item2, -1), count);
-                    sum6Sum.Add(logcumsumexp3Value - V.Load(ref scoreRow, item2, count), count);
+                    var logcumsumexp3Value = V.Gather(ref logcumsumexp3, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                    sum6.Add(logcumsumexp3Value - V.Load(ref scoreRow, item, count), count);
                     if (needsScore)
                     {
-                        V.Store(-V.Load(ref logcumsumexp3, item2, count), ref negate10, item2, count);
+                        V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate10, item, count);
                     }
                 }
                 if (needsScore)
                 {
                     global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate10, 1, ref logcumsumexp11, 1, itemCount, true);
-                    ref var dD_scoreOutRow = ref frame.Real<T>(3, list * itemCount);
-                    var streamsDD_scoreOutRow = streamsDD_scoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dD_scoreOutRow);
-                    for (nint item3 = 0; item3 < itemCount; item3 += V.Count)
+                    ref var dScoreOutRow = ref frame.Real<T>(3, list * itemCount);
+                    var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
+                    for (nint item = 0; item < itemCount; item += V.Count)
                     {
-                        var count = (int)nint.Min(itemCount - item3, V.Count);
-                        var logcumsumexp11Value = V.Gather(ref logcumsumexp11, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item3, -1), count);
-                        var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item3, -1), count);
-                        V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dD_scoreOutRow, item3, count, streamsDD_scoreOutRow);
+                        var count = (int)nint.Min(itemCount - item, V.Count);
+                        var logcumsumexp11Value = V.Gather(ref logcumsumexp11, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                        var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                        V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
                     }
                 }
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum6Sum, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum6, ref frame.Partial(0, block));
         }
     }
 }
@@ -251,23 +245,17 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var listCount = frame.Extent(0);
         var itemCount = frame.Extent(1);
         var needsScore = frame.Needs(0);
-        ref var d_Value = ref frame.Real<T>(1);
-        var scalar0 = V.Create(frame.Scalar(0));
-        var v7 = default(V);
-        if (needsScore)
-        {
-            v7 = V.Broadcast(ref d_Value, 0);
-        }
-        if (needsScore)
-        {
-        }
         if (needsScore)
         {
             frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, isLanes: false);
         }
     }
 
-    // %2: real[list item] = flip{1} %0; %3: real[list item] = log_cum_sum_exp{1} %2; %6: real[list item] = negate %3; %7: real[list item] = log_cum_sum_exp{1 reverse} %6
+    // flip2[list item] = score[list |item|-1-item]
+    // logcumsumexp3[list item] = logcumsumexp[item](flip2)
+    // negate6[list item] = -logcumsumexp3
+    // logcumsumexp7[list item] = logcumsumexp[item from the end](negate6)
+    // d_score[list item] = ... - d_Value / |list|
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -276,39 +264,37 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
-            ref var d_Value = ref frame.Real<T>(1);
-            var streamsDD_scoreOut = frame.Streams<T>(2, listCount * itemCount);
-            var scalar0 = V.Create(frame.Scalar(0));
+            ref var dValue = ref frame.Real<T>(1);
+            var streamsDScoreOut = frame.Streams<T>(2, listCount * itemCount);
+            var scalar0 = V.Create(frame.Scalar(0)); // list
             ref var flip2 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp3 = ref frame.Take<T>(itemCount);
             ref var negate6 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp7 = ref frame.Take<T>(itemCount);
-            var d_ValueValue = V.Broadcast(ref d_Value, 0);
-            var v8 = d_ValueValue / scalar0;
+            var dValueValue = V.Broadcast(ref dValue, 0);
+            var v8 = dValueValue / scalar0;
             for (var list = begin; list < end; list++)
             {
                 ref var scoreRow = ref frame.Real<T>(0, list * itemCount);
+                for (nint item = 0; item < itemCount; item++)
+                {
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(V.Broadcast(ref scoreRow, itemCount - 1 - item), 0);
+                }
+                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
                 for (nint item = 0; item < itemCount; item += V.Count)
                 {
                     var count = (int)nint.Min(itemCount - item, V.Count);
-                    var scoreValue = V.Gather(ref scoreRow, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    V.Store(scoreValue, ref flip2, item, count);
-                }
-                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
-                for (nint item2 = 0; item2 < itemCount; item2 += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item2, V.Count);
-                    V.Store(-V.Load(ref logcumsumexp3, item2, count), ref negate6, item2, count);
+                    V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate6, item, count);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate6, 1, ref logcumsumexp7, 1, itemCount, true);
-                ref var dD_scoreOutRow = ref frame.Real<T>(2, list * itemCount);
-                var streamsDD_scoreOutRow = streamsDD_scoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dD_scoreOutRow);
-                for (nint item3 = 0; item3 < itemCount; item3 += V.Count)
+                ref var dScoreOutRow = ref frame.Real<T>(2, list * itemCount);
+                var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
+                for (nint item = 0; item < itemCount; item += V.Count)
                 {
-                    var count = (int)nint.Min(itemCount - item3, V.Count);
-                    var logcumsumexp7Value = V.Gather(ref logcumsumexp7, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item3, -1), count);
-                    var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item3, -1), count);
-                    V.Store((V.Exp(logcumsumexp7Value + flip2Value) * v8) - v8, ref dD_scoreOutRow, item3, count, streamsDD_scoreOutRow);
+                    var count = (int)nint.Min(itemCount - item, V.Count);
+                    var logcumsumexp7Value = V.Gather(ref logcumsumexp7, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                    var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                    V.Store((V.Exp(logcumsumexp7Value + flip2Value) * v8) - v8, ref dScoreOutRow, item, count, streamsDScoreOutRow);
                 }
             }
         }
