@@ -8,8 +8,6 @@ namespace Dpo.Autodiff.Execution;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public static class ObjectiveRun
 {
-    private const long FewElements = 1 << 16;
-
     /// <summary>The results, as part of the autograd graph where gradients are recorded and some differentiable parameter requires them.</summary>
     /// <param name="spec">The objective.</param>
     /// <param name="variant">The kernels for this call's branches.</param>
@@ -32,7 +30,10 @@ public static class ObjectiveRun
         var isDouble = Read(spec, tensors, handles, dtypes);
         var needs = Required(variant, handles);
         var differentiable = needs == 0 ? [] : variant.DifferentiableResults;
-        var isPrecomputed = Precomputes(variant, differentiable, needs, handles);
+
+        // Where one scalar is all that a backward can start from, the gradients are known but for a factor: the forward computes them in
+        // the same loops as the value, which the backward would have to run again.
+        var isPrecomputed = differentiable is [0] && variant.Results[0].IsScalar;
         var call = new KernelCall
         {
             Spec = spec,
@@ -155,25 +156,6 @@ public static class ObjectiveRun
         }
 
         return needs;
-    }
-
-    // Whether the forward computes the gradients along: where they are few beside what a pass of the engine costs, or of one axis, so
-    // that value and gradient share one reading of the inputs.
-    private static bool Precomputes(ObjectiveVariant variant, int[] differentiable, ulong needs, ReadOnlySpan<nint> handles)
-    {
-        if (differentiable is not [0] || !variant.Results[0].IsScalar)
-            return false;
-        var elements = 0L;
-        var rank = 0;
-        for (var k = 0; k < variant.Gradients.Length; k++)
-        {
-            if ((needs & (1UL << k)) == 0)
-                continue;
-            elements += GradientScale.Elements(handles[variant.Gradients[k]]);
-            rank = Math.Max(rank, TensorHandle.Dimensions(handles[variant.Gradients[k]]));
-        }
-
-        return elements <= FewElements || rank <= 1;
     }
 
     private static void Record(RecordedCall recorded, ReadOnlySpan<Tensor?> tensors, ReadOnlySpan<nint> handles, Span<nint> outputs)
