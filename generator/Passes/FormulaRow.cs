@@ -219,10 +219,16 @@ internal sealed class FormulaRow
 
     private static IEnumerable<string> InOrder(IEnumerable<Extent> extents) => extents.Select(e => e.ToString()).OrderBy(e => e, StringComparer.Ordinal);
 
-    private FormulaText Scanned((Equation Scan, Atom Logarithms, Atom Shift) part, FormulaText term)
+    /// <summary>Wanted from the other end, the terms are too, and the scan runs the other way; null where it is wanted at another place.</summary>
+    private FormulaText? Scanned((Equation Scan, Atom Logarithms, Atom Shift) part, FormulaText term)
     {
         var scan = (Parameters.Scan)part.Scan.Parameters;
-        var sum = FormulaText.Atom($"cumsum[{FormulaIndex.Of(Type)[scan.Position]}{(scan.Reverse ? FromTheEnd : "")}]({term.Text})");
+        var extent = Type.Extents[scan.Position];
+        var index = FormulaIndex.Fresh([extent], Indices.Where((_, i) => i != scan.Position))[0];
+        var isFlipped = Indices[scan.Position] != index;
+        if (isFlipped && FormulaIndex.Flipped(Indices[scan.Position], extent) != index)
+            return null;
+        var sum = FormulaText.Atom($"cumsum[{index}{(scan.Reverse != isFlipped ? FromTheEnd : "")}]({term.Text})");
         return FormulaText.Call("exp", writer.Write(part.Shift, Indices)) * sum;
     }
 
