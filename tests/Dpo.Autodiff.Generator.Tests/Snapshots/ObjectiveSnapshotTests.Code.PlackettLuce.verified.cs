@@ -12,7 +12,7 @@ static partial class C
         /// PlackettLuce, fused; part of the autograd graph.
         /// <code>
         /// L = sum(logcumsumexp[item from the end](score) - score) / |list|
-        /// dL/dscore[list item] = exp(score) * cumsum[item from the end](exp(-logcumsumexp[item from the end](score))) / |list| - 1 / |list|
+        /// dL/dscore[list item] = exp(score) * cumsum[item](exp(-logcumsumexp[item from the end](score))) / |list| - 1 / |list|
         /// </code>
         /// </summary>
         /// <param name="score"><c>[list item]</c>.</param>
@@ -39,7 +39,7 @@ static partial class C
         /// PlackettLuce and the gradients of its first result, without an autograd graph.
         /// <code>
         /// L = sum(logcumsumexp[item from the end](score) - score) / |list|
-        /// dL/dscore[list item] = exp(score) * cumsum[item from the end](exp(-logcumsumexp[item from the end](score))) / |list| - 1 / |list|
+        /// dL/dscore[list item] = exp(score) * cumsum[item](exp(-logcumsumexp[item from the end](score))) / |list| - 1 / |list|
         /// </code>
         /// </summary>
         /// <param name="score"><c>[list item]</c>.</param>
@@ -175,7 +175,7 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
     // sum6 = sum(logcumsumexp3[list |item|-1-item] - score)
     // negate10[list item] = -logcumsumexp3
     // logcumsumexp11[list item] = logcumsumexp[item from the end](negate10)
-    // d_score[list item] = ... - d_Value / |list|
+    // d_score[list item] = ...
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -255,7 +255,7 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     // logcumsumexp3[list item] = logcumsumexp[item](flip2)
     // negate6[list item] = -logcumsumexp3
     // logcumsumexp7[list item] = logcumsumexp[item from the end](negate6)
-    // d_score[list item] = ... - d_Value / |list|
+    // d_score[list item] = ...
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
