@@ -9,7 +9,7 @@ namespace Dpo.Autodiff.Generator.Emit;
 /// </summary>
 internal static class SimdBudget
 {
-    private const int Locals = 460;
+    private const int Locals = 480;
 
     /// <summary>The primitives of a method that are written as calls.</summary>
     public static HashSet<Primitive> Calls(IEnumerable<SimdNode> nodes, LoopProgram program)

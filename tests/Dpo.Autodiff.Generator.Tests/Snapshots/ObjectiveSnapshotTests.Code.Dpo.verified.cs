@@ -243,7 +243,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var rejectedReward = (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta;
                 V.Store(rejectedReward, ref rejectedRewardOut, pair, count, streamsRejectedRewardOut);
                 var v8 = chosenReward - rejectedReward;
-                sum11.Add(global::Dpo.Autodiff.Cpu.VectorCalls.LogSigmoid<T, V>(v8), count);
+                sum11.Add(V.LogSigmoid(v8), count);
                 if (needsChosen || needsRejected)
                 {
                     var dRejected = V.Sigmoid(-v8) * v13;
