@@ -89,6 +89,8 @@ internal sealed class Footprint : BodyWriter
                 reads.Add(new Access(statement.Equation!.Operands[0].Id, row));
                 break;
             default:
+                if (statement.Kind == StatementKind.Scatter && Program.Support(statement.Equation!.Operands[0].Id) is { } support)
+                    Evaluate(support, index, default);
                 foreach (var operand in statement.Equation!.Operands)
                     if (operand.IsVariable)
                         Evaluate(operand.Id, index, default);
