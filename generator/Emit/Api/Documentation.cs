@@ -79,8 +79,8 @@ internal sealed class Documentation
     {
         if (formulas.Count == 0)
             return [];
-        IEnumerable<string> lines = formulas[0].Summary;
-        return formulas.Count == 1 ? lines : lines.Append(InvariantText.Of($"(the first of {formulas.Count} variants: {names.Name}Info has all)"));
+        IEnumerable<string> lines = formulas[DefaultVariant.Of(names)].Summary;
+        return formulas.Count == 1 ? lines : lines.Append(InvariantText.Of($"(of {formulas.Count} variants, by hyper-parameters and absent tensors: {names.Name}Info has all)"));
     }
 
     private void Parameters(SourceWriter writer)
