@@ -19,6 +19,9 @@ public static class ObjectiveCompiler
     /// <summary>The last results: in one build the generator and the analyzer ask for the same.</summary>
     private const int MostRecent = 256;
 
+    /// <summary>No objective written by hand comes near it.</summary>
+    private const int MostNested = 600;
+
     private static readonly ConcurrentDictionary<ObjectiveModel, CompileResult> Recent = new();
 
     public static CompileResult Compile(ObjectiveModel model, CancellationToken cancellation)
@@ -41,6 +44,8 @@ public static class ObjectiveCompiler
                 return new(null, elaborated.Diagnoses);
             var notes = new List<string>();
             var variants = new List<Variant>();
+            if (elaborated.Programs.Any(p => Depth(p) > MostNested))
+                return new(null, [TooDeep(model)]);
             foreach (var program in elaborated.Programs)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -49,11 +54,31 @@ public static class ObjectiveCompiler
 
             return new(new(model, decisions, variants.ToEquatableArray(), notes.Distinct().ToEquatableArray()), elaborated.Diagnoses);
         }
+        catch (InsufficientExecutionStackException)
+        {
+            return new(null, [TooDeep(model)]);
+        }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             // A fault of ours must be an error at the user's method, with what to tell us, and not the death of the generator.
             return new(null, [new Diagnosis("DPO0059", [model.Function.Name, exception.Message], model.Function.Id, -1)]);
         }
+    }
+
+    private static Diagnosis TooDeep(ObjectiveModel model) => new("DPO0026", [model.Function.Name], model.Function.Id, -1);
+
+    /// <summary>The longest chain of equations: gradients are about three times as deep, and later stages follow chains recursively.</summary>
+    private static int Depth(Program program)
+    {
+        var depths = new int[program.Types.Count];
+        foreach (var equation in program.Equations)
+        {
+            var depth = 1 + equation.Operands.Where(o => o.IsVariable).Select(o => depths[o.Id]).DefaultIfEmpty(0).Max();
+            foreach (var result in equation.Results)
+                depths[result] = depth;
+        }
+
+        return depths.DefaultIfEmpty(0).Max();
     }
 
     private static Variant Compile(Program program, List<string> notes)

@@ -267,7 +267,26 @@ internal sealed class ElaborateTensors(ElaboratePath path)
             }
         }
 
+        foreach (var tensor in tensors)
+            RefuseAccidentalMatrix(tensor, tensors, extents);
         return extents.ToEquatableArray();
+    }
+
+    /// <summary>
+    /// <c>[pair] - [pair 1]</c>: the axis meets a 1 in its own place and itself where it is missing. Torch makes a matrix of it; who wants
+    /// one writes <c>unsqueeze</c> on both sides.
+    /// </summary>
+    private static void RefuseAccidentalMatrix(ElaborateTensor tensor, ElaborateTensor[] all, Extent[] extents)
+    {
+        var missing = extents.Length - tensor.Rank;
+        for (var i = 0; i < tensor.Rank; i++)
+        {
+            var mine = tensor.Extents[i];
+            var fromEnd = tensor.Rank - i;
+            var isAlone = all.All(t => t == tensor || t.Rank < fromEnd || t.Extents[t.Rank - fromEnd].IsOne);
+            if (!mine.IsFixed && isAlone && extents.Take(missing).Contains(mine))
+                throw new ElaborateStop.Refused("DPO0030", mine.ToString(), "1", tensor.ToString(), all.First(t => t.Rank == extents.Length).ToString());
+        }
     }
 
     /// <summary>The kind that operands have together; null where the dtypes decide.</summary>

@@ -251,7 +251,7 @@ internal static partial class TorchOperations
     {
         var x = c.Self;
         var (rows, columns) = (x.Extents[c.Position(-2, x.Rank)], x.Extents[c.Position(-1, x.Rank)]);
-        var offset = c.Algebra.Subtract(c.Algebra.Iota(columns), c.Algebra.Insert(c.Algebra.Iota(rows), 1));
+        var offset = c.Algebra.Subtract(c.Algebra.Insert(c.Algebra.Iota(columns), 0), c.Algebra.Insert(c.Algebra.Iota(rows), 1));
         return c.Algebra.Where(c.Algebra.Compare(kept, offset, c.Algebra.Whole(c.Whole("diagonal", 0))), x, c.Algebra.Whole(0));
     }
 

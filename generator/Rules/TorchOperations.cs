@@ -129,7 +129,7 @@ internal static partial class TorchOperations
         ["mT"] = c => Transpose(c, c.Self, c.Position(-2, c.Self.Rank), c.Position(-1, c.Self.Rank)),
         ["tril"] = c => Triangle(c, Primitive.LessOrEqual),
         ["triu"] = c => Triangle(c, Primitive.GreaterOrEqual),
-        ["outer"] = c => c.Algebra.Multiply(c.Algebra.Insert(c.Self, 1), c.Tensor("vec2")),
+        ["outer"] = c => c.Algebra.Multiply(c.Algebra.Insert(c.Self, 1), c.Algebra.Insert(c.Tensor("vec2"), 0)),
         ["diagonal"] = Diagonal,
         ["chunk"] = Chunk,
         ["cat"] = c => Concatenate(c, c.Items("tensors").Select(c.AsTensor).ToArray()),

@@ -68,6 +68,8 @@ internal abstract partial class BodyWriter(Materialisation program)
     /// <summary>The element by the variable's equation, whether or not it is stored.</summary>
     protected LoopAtom Define(int variable, EquatableArray<IndexExpression> index, Guards guards)
     {
+        // Deep chains end in an exception that the compiler reports, not in the death of the process.
+        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
         var equation = Program.Definition(variable)!;
         var x = equation.Operands.Count > 0 && equation.Operands[0].IsVariable ? equation.Operands[0].Id : -1;
         LoopAtom Operand(int operand) => Atom(equation.Operands[operand], index, guards);

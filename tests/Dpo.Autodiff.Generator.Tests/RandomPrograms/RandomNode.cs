@@ -73,6 +73,13 @@ internal sealed class KinkMonitor
         Distance = Math.Min(Distance, smallest.ToDouble());
     }
 
+    /// <summary>Counts how near two tensors come to a tie. A tensor and itself tie everywhere and stay tied: nothing changes sign.</summary>
+    public void Tie(Tensor x, Tensor y)
+    {
+        if (!ReferenceEquals(x, y))
+            Kink(x - y);
+    }
+
     /// <summary>Counts neighbours along the last axis that are nearly equal: an order or a maximum would be a tie.</summary>
     public void Ties(Tensor values, long axis)
     {

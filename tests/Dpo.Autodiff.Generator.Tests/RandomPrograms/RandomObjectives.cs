@@ -130,8 +130,8 @@ internal sealed class RandomObjectives
             1 => Binary("sub", axes, "-", (a, b) => a - b, x, y),
             2 => Binary("mul", axes, "*", (a, b) => a * b, x, y),
             3 => new("div", axes, true, t => $"({t[0]} / (1 + {t[1]}.square()))", (v, _) => v[0] / (1 + v[1].square()), [x, y]),
-            4 => new("minimum", axes, true, t => $"minimum({t[0]}, {t[1]})", (v, m) => { m.Kink(v[0] - v[1]); return minimum(v[0], v[1]); }, [x, y]),
-            5 => new("maximum", axes, true, t => $"maximum({t[0]}, {t[1]})", (v, m) => { m.Kink(v[0] - v[1]); return maximum(v[0], v[1]); }, [x, y]),
+            4 => new("minimum", axes, true, t => $"minimum({t[0]}, {t[1]})", (v, m) => { m.Tie(v[0], v[1]); return minimum(v[0], v[1]); }, [x, y]),
+            5 => new("maximum", axes, true, t => $"maximum({t[0]}, {t[1]})", (v, m) => { m.Tie(v[0], v[1]); return maximum(v[0], v[1]); }, [x, y]),
             _ => new("pow tensor", axes, true, t => $"(softplus({t[0]}) + 0.5).pow({t[1]}.tanh())", (v, _) => (softplus(v[0]) + 0.5).pow(v[1].tanh()), [x, y]),
         };
     }
@@ -142,7 +142,7 @@ internal sealed class RandomObjectives
             return Leaf(axes, RandomInputKind.Mask);
         var (x, y) = (Real(axes, depth - 1), Real(axes, depth - 2));
         RandomNode Compare(string name, string symbol, Func<Tensor, Tensor, Tensor> value) =>
-            new(name, axes, false, t => $"({t[0]} {symbol} {t[1]})", (v, m) => { m.Kink(v[0] - v[1]); return value(v[0], v[1]); }, [x, y]);
+            new(name, axes, false, t => $"({t[0]} {symbol} {t[1]})", (v, m) => { m.Tie(v[0], v[1]); return value(v[0], v[1]); }, [x, y]);
         return random.Next(5) switch
         {
             0 => Compare("lt", "<", (a, b) => a < b),
