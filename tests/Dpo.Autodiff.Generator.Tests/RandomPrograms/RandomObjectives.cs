@@ -48,9 +48,9 @@ internal sealed class RandomObjectives
         return random.Next(20) switch
         {
             < 6 => Unary(axes, depth),
-            < 11 => Arithmetic(axes, depth),
+            < 9 => Arithmetic(axes, depth),
+            9 or 10 or 12 => ReduceInner(axes, depth),
             11 => Where(axes, depth),
-            12 => ReduceInner(axes, depth),
             13 when axes.Length > 0 => Normaliser(axes, depth),
             14 when axes.Length > 0 => Ordered(axes, depth),
             15 when axes.Length > 0 => Gathered(axes, depth),
