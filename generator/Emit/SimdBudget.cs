@@ -12,10 +12,10 @@ internal static class SimdBudget
     private const int Locals = 480;
 
     /// <summary>The primitives of a method that are written as calls.</summary>
-    public static HashSet<Primitive> Calls(IEnumerable<SimdNode> nodes, LoopProgram program)
+    public static HashSet<Primitive> Calls(IEnumerable<SimdNode> nodes, LoopProgram program, SimdLogistic logistic)
     {
         var functions = new Dictionary<Primitive, int>();
-        var total = 0;
+        var total = -logistic.Saved * LogisticExponential;
         foreach (var statement in SimdTree.Statements(nodes))
         {
             if (statement.Node is LoopNode.Compute { Primitive: var primitive } && Weight(primitive) is var weight && weight > SmallFunction)
@@ -37,6 +37,7 @@ internal static class SimdBudget
     }
 
     private const int SmallFunction = 20;
+    private const int LogisticExponential = 50;
 
     // Measured in double, where polynomials are longer: 512 over the number of copies that still inline.
     private static int Weight(Primitive primitive) => primitive switch
@@ -44,8 +45,10 @@ internal static class SimdBudget
         Primitive.Exp => 58,
         Primitive.ExpM1 or Primitive.Log or Primitive.Log2 => 105,
         Primitive.Log1P => 125,
-        Primitive.Sigmoid or Primitive.Tanh => 130,
-        Primitive.LogSigmoid or Primitive.Softplus or Primitive.Erf => 255,
+        Primitive.Sigmoid => 80,
+        Primitive.LogSigmoid or Primitive.Softplus => 100,
+        Primitive.Tanh => 130,
+        Primitive.Erf => 255,
         Primitive.Log1MExp => 450,
         Primitive.Sign => 11,
         Primitive.Where or Primitive.Maximum or Primitive.Minimum or Primitive.ClampMax or Primitive.ClampMin or Primitive.Relu => 3,

@@ -32,10 +32,11 @@ internal sealed partial class SimdMethod
     /// <summary>Braces whose names end with them.</summary>
     private ScopeEnd Scope(string header)
     {
-        var end = new ScopeEnd(this, writer.Block(header), rows, rowStreams, checkedIndices);
+        var end = new ScopeEnd(this, writer.Block(header), rows, rowStreams, checkedIndices, logistics);
         rows = new(rows);
         rowStreams = new(rowStreams);
         checkedIndices = new(checkedIndices);
+        logistics = new(logistics);
         return end;
     }
 
@@ -44,7 +45,8 @@ internal sealed partial class SimdMethod
         SourceWriter.Scope braces,
         Dictionary<(int Buffer, string Base), string> rows,
         Dictionary<(int Buffer, string Base), string> rowStreams,
-        Dictionary<(int Value, string Extent, int Predicate), string> checkedIndices) : IDisposable
+        Dictionary<(int Value, string Extent, int Predicate), string> checkedIndices,
+        Dictionary<string, (string Name, bool IsMirrored)> logistics) : IDisposable
     {
         public void Dispose()
         {
@@ -52,6 +54,7 @@ internal sealed partial class SimdMethod
             method.rows = rows;
             method.rowStreams = rowStreams;
             method.checkedIndices = checkedIndices;
+            method.logistics = logistics;
         }
     }
 

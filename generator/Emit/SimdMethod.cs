@@ -37,6 +37,8 @@ internal sealed partial class SimdMethod
     }
 
     private HashSet<Primitive> calls = [];
+    private SimdLogistic? logistic;
+    private Dictionary<string, (string Name, bool IsMirrored)> logistics = [];
     private Dictionary<int, int> uses = [];
     private Dictionary<int, List<SimdNode>> useLists = [];
 
@@ -55,7 +57,8 @@ internal sealed partial class SimdMethod
     {
         uses = [];
         useLists = [];
-        calls = SimdBudget.Calls(lists.SelectMany(l => l), program);
+        logistic = new(lists.SelectMany(l => l), program);
+        calls = SimdBudget.Calls(lists.SelectMany(l => l), program, logistic);
         foreach (var list in lists)
             Survey(list);
     }
@@ -301,10 +304,26 @@ internal sealed partial class SimdMethod
 
         if (LaneComparison(compute) is { } comparison)
             return comparison;
+        if (!calls.Contains(compute.Primitive) && logistic?.Of(compute.Value) is { } form)
+            return Logistic(compute, form.Root, form.IsMirrored);
         var kind = OperandKind(compute, result);
         var repeats = SimdExpressions.Repeats(compute.Primitive, kind);
         var operands = compute.Operands.Select((o, i) => Operand(o, compute.Primitive == Primitive.Where && i == 0 ? ElementKind.Boolean : kind, repeats)).ToArray();
         return SimdExpressions.Of(compute.Primitive, kind, InLanes, operands, calls.Contains(compute.Primitive));
+    }
+
+    /// <summary>A function of an argument that others have too: the first makes what they share.</summary>
+    private Code Logistic(LoopNode.Compute compute, string root, bool isMirrored)
+    {
+        if (!logistics.TryGetValue(root, out var known))
+        {
+            known = (names.Take("logistic"), isMirrored);
+            writer.Line($"var {known.Name} = {SimdExpressions.Namespace}Logistic<T, V>.Of({Operand(compute.Operands[0], ElementKind.Real).Text});");
+            logistics[root] = known;
+            usedLoads = false;
+        }
+
+        return new($"{known.Name}.{SimdLogistic.Member(compute.Primitive, isMirrored ^ known.IsMirrored)}");
     }
 
     /// <summary>

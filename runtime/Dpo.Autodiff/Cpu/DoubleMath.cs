@@ -70,9 +70,9 @@ internal static class DoubleMath
         return V.Where(V.Equal(x, 0), x, LogLimits<T, V>(u, result));
     }
 
-    /// <summary>log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
+    /// <summary><paramref name="addend"/> + log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static V Log1PTail<T, V>(V z, V low)
+    internal static V Log1PTail<T, V>(V z, V low, V addend)
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
@@ -80,15 +80,15 @@ internal static class DoubleMath
         var p = V.Create(2.5114002820842925e-05);
         p = V.MultiplyAdd(p, z, -0.0002905592810477259);
         p = V.MultiplyAdd(p, z, 0.0015948744809517721);
-        p = V.MultiplyAdd(p, z, -0.005554781651157879);
-        p = V.Horner(p, z, 0.01389058728703054, -0.026861793397499514, 0.04247592101309553, -0.057689694640677684);
-        p = V.Horner(p, z, 0.0705043144457074, -0.08090152629488975, 0.09017246671212832, -0.0998244164594934);
-        p = V.Horner(p, z, 0.11107881524036878, -0.12499553064473388, 0.14285669307039636, -0.16666663527616213);
-        p = V.Horner(p, z, 0.19999999858320344, -0.24999999996297112, 0.3333333333328737, -0.4999999999999983);
+        p = V.Polynomial(p, z, -0.005554781651157879, 0.01389058728703054, -0.026861793397499514, 0.04247592101309553);
+        p = V.Polynomial(p, z, -0.057689694640677684, 0.0705043144457074, -0.08090152629488975, 0.09017246671212832);
+        p = V.Polynomial(p, z, -0.0998244164594934, 0.11107881524036878, -0.12499553064473388, 0.14285669307039636);
+        p = V.Polynomial(p, z, -0.16666663527616213, 0.19999999858320344, -0.24999999996297112, 0.3333333333328737);
+        p = V.MultiplyAdd(p, z, -0.4999999999999983);
 
         // The derivative 1 / (1 + z), to 5 %.
-        low *= V.MultiplyAdd(V.Create(-0.5), z, V.Create(0.957));
-        return V.MultiplyAdd(p, z * z, low);
+        addend = V.MultiplyAdd(low, V.MultiplyAdd(z, -0.5, V.Create(0.957)), addend);
+        return V.MultiplyAdd(p, z * z, addend);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -104,8 +104,8 @@ internal static class DoubleMath
         var p = V.Create(-1.9445238138674546e-05);
         p = V.MultiplyAdd(p, s, 8.327230876800935e-05);
         p = V.MultiplyAdd(p, s, -0.00023337990852082032);
-        p = V.Horner(p, s, 0.0005884572341135765, -0.0014555497870892631, 0.0035920938195679753, -0.00886323286339457);
-        p = V.Horner(p, s, 0.021869488408164398, -0.053968253964813785, 0.1333333333332903, -0.33333333333333315);
+        p = V.Polynomial(p, s, 0.0005884572341135765, -0.0014555497870892631, 0.0035920938195679753, -0.00886323286339457);
+        p = V.Polynomial(p, s, 0.021869488408164398, -0.053968253964813785, 0.1333333333332903, -0.33333333333333315);
         var small = V.MultiplyAdd(p * s, magnitude, magnitude);
         return V.Where(V.Less(magnitude, 0.55), small, large) | (x & V.Create(-0.0));
     }
@@ -120,11 +120,11 @@ internal static class DoubleMath
         var t = V.Clamp(magnitude, 0, 6);
         var q = V.Create(-2.543313760473809e-15);
         q = V.MultiplyAdd(q, t, 1.3497894346655967e-13);
-        q = V.Horner(q, t, -3.3504331553470963e-12, 5.154197746315177e-11, -5.479289943779273e-10, 4.2338707826708005e-09);
-        q = V.Horner(q, t, -2.4167348624818118e-08, 9.954271980020756e-08, -2.6001341088631055e-07, 1.0897568258961644e-07);
-        q = V.Horner(q, t, 2.8215412831142956e-06, -1.6261953792264325e-05, 5.1799442999236933e-05, -9.437793246067966e-05);
-        q = V.Horner(q, t, 6.440186014733335e-06, 0.0005622305556117293, -0.0016771961166118657, 0.00019918013910121297);
-        q = V.Horner(q, t, 0.019132382587458533, -0.10277368946644391, -0.6366195845992296, -1.1283791823890872);
+        q = V.Polynomial(q, t, -3.3504331553470963e-12, 5.154197746315177e-11, -5.479289943779273e-10, 4.2338707826708005e-09);
+        q = V.Polynomial(q, t, -2.4167348624818118e-08, 9.954271980020756e-08, -2.6001341088631055e-07, 1.0897568258961644e-07);
+        q = V.Polynomial(q, t, 2.8215412831142956e-06, -1.6261953792264325e-05, 5.1799442999236933e-05, -9.437793246067966e-05);
+        q = V.Polynomial(q, t, 6.440186014733335e-06, 0.0005622305556117293, -0.0016771961166118657, 0.00019918013910121297);
+        q = V.Polynomial(q, t, 0.019132382587458533, -0.10277368946644391, -0.6366195845992296, -1.1283791823890872);
         var large = V.Create(1) - Exp<T, V>(q * t);
 
         // erf(x) / x - 1 in x^2 over [0, 0.928]
@@ -133,8 +133,8 @@ internal static class DoubleMath
         p = V.MultiplyAdd(p, s, 1.396799443228684e-08);
         p = V.MultiplyAdd(p, s, -1.6260761519340124e-07);
         p = V.MultiplyAdd(p, s, 1.645365039261788e-06);
-        p = V.Horner(p, s, -1.4925196883410205e-05, 0.000120553167103268, -0.0008548326638210177, 0.005223977619651756);
-        p = V.Horner(p, s, -0.026866170644617278, 0.11283791670952767, -0.3761263890318371, 0.1283791670955126);
+        p = V.Polynomial(p, s, -1.4925196883410205e-05, 0.000120553167103268, -0.0008548326638210177, 0.005223977619651756);
+        p = V.Polynomial(p, s, -0.026866170644617278, 0.11283791670952767, -0.3761263890318371, 0.1283791670955126);
         var small = V.MultiplyAdd(p, magnitude, magnitude);
         return V.Where(V.Less(magnitude, 0.927734375), small, large) | (x & V.Create(-0.0));
     }
@@ -186,9 +186,9 @@ internal static class DoubleMath
         // (exp(r) - 1 - r) / r^2 over [-ln(2)/2, ln(2)/2]
         var p = V.Create(2.092709242185342e-09);
         p = V.MultiplyAdd(p, r, 2.5112347372495475e-08);
-        p = V.MultiplyAdd(p, r, 2.755723282156473e-07);
-        p = V.Horner(p, r, 2.7557233933586627e-06, 2.4801587374451505e-05, 0.00019841269897356503, 0.001388888888885803);
-        p = V.Horner(p, r, 0.008333333333316621, 0.04166666666666673, 0.16666666666666685, 0.5);
+        p = V.Polynomial(p, r, 2.755723282156473e-07, 2.7557233933586627e-06, 2.4801587374451505e-05, 0.00019841269897356503);
+        p = V.Polynomial(p, r, 0.001388888888885803, 0.008333333333316621, 0.04166666666666673, 0.16666666666666685);
+        p = V.MultiplyAdd(p, r, 0.5);
         return p * (r * r);
     }
 
@@ -204,7 +204,7 @@ internal static class DoubleMath
         var p = V.Create(1.479819860511658591e-01);
         p = V.MultiplyAdd(p, z, 1.531383769920937332e-01);
         p = V.MultiplyAdd(p, z, 1.818357216161805012e-01);
-        p = V.Horner(p, z, 2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01);
+        p = V.Polynomial(p, z, 2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01);
         var half = V.Create(0.5) * f * f;
         return V.MultiplyAdd(s, V.MultiplyAdd(p, z, half), -half);
     }

@@ -155,8 +155,8 @@ public interface IVector<TSelf, T>
     /// <summary><c>left * right + addend</c>, rounded once.</summary>
     static abstract TSelf MultiplyAdd(TSelf left, TSelf right, double addend);
 
-    /// <summary>Four steps of Horner's rule, each rounded once: <c>(((start * x + c3) * x + c2) * x + c1) * x + c0</c>.</summary>
-    static abstract TSelf Horner(TSelf start, TSelf x, double c3, double c2, double c1, double c0);
+    /// <summary><c>(((start * x + c3) * x + c2) * x + c1) * x + c0</c>, two steps at a time (Estrin's scheme): half as long to wait for.</summary>
+    static abstract TSelf Polynomial(TSelf start, TSelf x, double c3, double c2, double c1, double c0);
 
     /// <summary>The value, or the bound that it passes; NaN stays NaN.</summary>
     static abstract TSelf Clamp(TSelf value, double low, double high);

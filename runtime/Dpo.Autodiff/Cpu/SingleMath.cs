@@ -69,21 +69,21 @@ internal static class SingleMath
         return V.Where(V.Equal(x, 0), x, LogLimits<T, V>(u, result));
     }
 
-    /// <summary>log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
+    /// <summary><paramref name="addend"/> + log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static V Log1PTail<T, V>(V z, V low)
+    internal static V Log1PTail<T, V>(V z, V low, V addend)
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
         // (log(1 + z) - z) / z^2 over [0, 1]
         var p = V.Create(0.0020376904867589474);
-        p = V.MultiplyAdd(p, z, -0.013525152578949928);
-        p = V.Horner(p, z, 0.04192225635051727, -0.08322592079639435, 0.12495743483304977, -0.16150827705860138);
-        p = V.Horner(p, z, 0.19906380772590637, -0.2499033510684967, 0.33332863450050354, -0.4999999403953552);
+        p = V.Polynomial(p, z, -0.013525152578949928, 0.04192225635051727, -0.08322592079639435, 0.12495743483304977);
+        p = V.Polynomial(p, z, -0.16150827705860138, 0.19906380772590637, -0.2499033510684967, 0.33332863450050354);
+        p = V.MultiplyAdd(p, z, -0.4999999403953552);
 
         // The derivative 1 / (1 + z), to 5 %.
-        low *= V.MultiplyAdd(V.Create(-0.5), z, V.Create(0.957));
-        return V.MultiplyAdd(p, z * z, low);
+        addend = V.MultiplyAdd(low, V.MultiplyAdd(z, -0.5, V.Create(0.957)), addend);
+        return V.MultiplyAdd(p, z * z, addend);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -97,7 +97,7 @@ internal static class SingleMath
         // (tanh(x) - x) / x^3 in x^2 over [0, 0.55]
         var s = x * x;
         var p = V.Create(-0.006238845642656088);
-        p = V.Horner(p, s, 0.021055804565548897, -0.0538516491651535, 0.13332624733448029, -0.33333319425582886);
+        p = V.Polynomial(p, s, 0.021055804565548897, -0.0538516491651535, 0.13332624733448029, -0.33333319425582886);
         var small = V.MultiplyAdd(p * s, magnitude, magnitude);
         return V.Where(V.Less(magnitude, 0.55), small, large) | (x & V.Create(-0.0));
     }
@@ -113,7 +113,7 @@ internal static class SingleMath
         var q = V.Create(-1.1776123756135348e-05);
         q = V.MultiplyAdd(q, t, 0.000328206893755123);
         q = V.MultiplyAdd(q, t, -0.003664208110421896);
-        q = V.Horner(q, t, 0.023807566612958908, -0.1062891036272049, -0.6351200938224792, -1.128656029701233);
+        q = V.Polynomial(q, t, 0.023807566612958908, -0.1062891036272049, -0.6351200938224792, -1.128656029701233);
         var large = V.Create(1) - Exp<T, V>(q * t);
 
         // erf(x) / x - 1 in x^2 over [0, 0.928]
@@ -121,7 +121,7 @@ internal static class SingleMath
         var p = V.Create(8.357771730516106e-05);
         p = V.MultiplyAdd(p, s, -0.0008140411810018122);
         p = V.MultiplyAdd(p, s, 0.0052008964121341705);
-        p = V.Horner(p, s, -0.026859376579523087, 0.11283695697784424, -0.37612634897232056, 0.12837916612625122);
+        p = V.Polynomial(p, s, -0.026859376579523087, 0.11283695697784424, -0.37612634897232056, 0.12837916612625122);
         var small = V.MultiplyAdd(p, magnitude, magnitude);
         return V.Where(V.Less(magnitude, 0.927734375), small, large) | (x & V.Create(-0.0));
     }
@@ -172,8 +172,8 @@ internal static class SingleMath
     {
         // (exp(r) - 1 - r) / r^2 over [-ln(2)/2, ln(2)/2]
         var p = V.Create(0.00019907703972421587);
-        p = V.MultiplyAdd(p, r, 0.0013948699925094843);
-        p = V.Horner(p, r, 0.00833328627049923, 0.041666239500045776, 0.1666666716337204, 0.5);
+        p = V.Polynomial(p, r, 0.0013948699925094843, 0.00833328627049923, 0.041666239500045776, 0.1666666716337204);
+        p = V.MultiplyAdd(p, r, 0.5);
         return p * (r * r);
     }
 
@@ -188,7 +188,7 @@ internal static class SingleMath
         p = V.MultiplyAdd(p, f, 0.12881873548030853);
         p = V.MultiplyAdd(p, f, -0.13128681480884552);
         p = V.MultiplyAdd(p, f, 0.14181150496006012);
-        p = V.Horner(p, f, -0.16624557971954346, 0.200022891163826, -0.25000810623168945, 0.33333316445350647);
+        p = V.Polynomial(p, f, -0.16624557971954346, 0.200022891163826, -0.25000810623168945, 0.33333316445350647);
         return V.MultiplyAdd(p, f, -0.5) * (f * f);
     }
 

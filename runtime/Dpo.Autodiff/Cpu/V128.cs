@@ -279,21 +279,21 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128<T> Horner(V128<T> start, V128<T> x, double c3, double c2, double c1, double c0)
+    public static V128<T> Polynomial(V128<T> start, V128<T> x, double c3, double c2, double c1, double c0)
     {
         if (typeof(T) == typeof(float))
         {
-            var p = Vector128.FusedMultiplyAdd(start.lanes.AsSingle(), x.lanes.AsSingle(), Vector128.Create((float)c3));
-            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector128.Create((float)c2));
-            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector128.Create((float)c1));
-            return new(Vector128.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector128.Create((float)c0)).As<float, T>());
+            var (p, y) = (start.lanes.AsSingle(), x.lanes.AsSingle());
+            var square = y * y;
+            p = Vector128.FusedMultiplyAdd(p, square, Vector128.FusedMultiplyAdd(Vector128.Create((float)c3), y, Vector128.Create((float)c2)));
+            return new(Vector128.FusedMultiplyAdd(p, square, Vector128.FusedMultiplyAdd(Vector128.Create((float)c1), y, Vector128.Create((float)c0))).As<float, T>());
         }
         else
         {
-            var p = Vector128.FusedMultiplyAdd(start.lanes.AsDouble(), x.lanes.AsDouble(), Vector128.Create(c3));
-            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector128.Create(c2));
-            p = Vector128.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector128.Create(c1));
-            return new(Vector128.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector128.Create(c0)).As<double, T>());
+            var (p, y) = (start.lanes.AsDouble(), x.lanes.AsDouble());
+            var square = y * y;
+            p = Vector128.FusedMultiplyAdd(p, square, Vector128.FusedMultiplyAdd(Vector128.Create(c3), y, Vector128.Create(c2)));
+            return new(Vector128.FusedMultiplyAdd(p, square, Vector128.FusedMultiplyAdd(Vector128.Create(c1), y, Vector128.Create(c0))).As<double, T>());
         }
     }
 

@@ -279,21 +279,21 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256<T> Horner(V256<T> start, V256<T> x, double c3, double c2, double c1, double c0)
+    public static V256<T> Polynomial(V256<T> start, V256<T> x, double c3, double c2, double c1, double c0)
     {
         if (typeof(T) == typeof(float))
         {
-            var p = Vector256.FusedMultiplyAdd(start.lanes.AsSingle(), x.lanes.AsSingle(), Vector256.Create((float)c3));
-            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector256.Create((float)c2));
-            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector256.Create((float)c1));
-            return new(Vector256.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector256.Create((float)c0)).As<float, T>());
+            var (p, y) = (start.lanes.AsSingle(), x.lanes.AsSingle());
+            var square = y * y;
+            p = Vector256.FusedMultiplyAdd(p, square, Vector256.FusedMultiplyAdd(Vector256.Create((float)c3), y, Vector256.Create((float)c2)));
+            return new(Vector256.FusedMultiplyAdd(p, square, Vector256.FusedMultiplyAdd(Vector256.Create((float)c1), y, Vector256.Create((float)c0))).As<float, T>());
         }
         else
         {
-            var p = Vector256.FusedMultiplyAdd(start.lanes.AsDouble(), x.lanes.AsDouble(), Vector256.Create(c3));
-            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector256.Create(c2));
-            p = Vector256.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector256.Create(c1));
-            return new(Vector256.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector256.Create(c0)).As<double, T>());
+            var (p, y) = (start.lanes.AsDouble(), x.lanes.AsDouble());
+            var square = y * y;
+            p = Vector256.FusedMultiplyAdd(p, square, Vector256.FusedMultiplyAdd(Vector256.Create(c3), y, Vector256.Create(c2)));
+            return new(Vector256.FusedMultiplyAdd(p, square, Vector256.FusedMultiplyAdd(Vector256.Create(c1), y, Vector256.Create(c0))).As<double, T>());
         }
     }
 

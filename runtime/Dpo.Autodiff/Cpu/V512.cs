@@ -279,21 +279,21 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512<T> Horner(V512<T> start, V512<T> x, double c3, double c2, double c1, double c0)
+    public static V512<T> Polynomial(V512<T> start, V512<T> x, double c3, double c2, double c1, double c0)
     {
         if (typeof(T) == typeof(float))
         {
-            var p = Vector512.FusedMultiplyAdd(start.lanes.AsSingle(), x.lanes.AsSingle(), Vector512.Create((float)c3));
-            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector512.Create((float)c2));
-            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector512.Create((float)c1));
-            return new(Vector512.FusedMultiplyAdd(p, x.lanes.AsSingle(), Vector512.Create((float)c0)).As<float, T>());
+            var (p, y) = (start.lanes.AsSingle(), x.lanes.AsSingle());
+            var square = y * y;
+            p = Vector512.FusedMultiplyAdd(p, square, Vector512.FusedMultiplyAdd(Vector512.Create((float)c3), y, Vector512.Create((float)c2)));
+            return new(Vector512.FusedMultiplyAdd(p, square, Vector512.FusedMultiplyAdd(Vector512.Create((float)c1), y, Vector512.Create((float)c0))).As<float, T>());
         }
         else
         {
-            var p = Vector512.FusedMultiplyAdd(start.lanes.AsDouble(), x.lanes.AsDouble(), Vector512.Create(c3));
-            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector512.Create(c2));
-            p = Vector512.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector512.Create(c1));
-            return new(Vector512.FusedMultiplyAdd(p, x.lanes.AsDouble(), Vector512.Create(c0)).As<double, T>());
+            var (p, y) = (start.lanes.AsDouble(), x.lanes.AsDouble());
+            var square = y * y;
+            p = Vector512.FusedMultiplyAdd(p, square, Vector512.FusedMultiplyAdd(Vector512.Create(c3), y, Vector512.Create(c2)));
+            return new(Vector512.FusedMultiplyAdd(p, square, Vector512.FusedMultiplyAdd(Vector512.Create(c1), y, Vector512.Create(c0))).As<double, T>());
         }
     }
 

@@ -54,32 +54,19 @@ public static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sigmoid<T, V>(V x)
         where T : unmanaged
-        where V : struct, IVector<V, T>
-    {
-        // e^-|x| does not overflow, and keeps its digits where the result is small: e / (1 + e) there, 1 / (1 + e) elsewhere.
-        var e = ExpInParts<T, V>(-V.Abs(x), out var low);
-        var negative = V.Less(x, 0);
-        var numerator = V.Where(negative, e, V.Create(1));
-        var denominator = e + 1;
-        var quotient = numerator / denominator;
-
-        // One step of refinement with what rounding took from e and from 1 + e; 1 / (1 + e) is needed to 5 % only.
-        var rest = V.MultiplyAdd(-quotient, (e - (denominator - 1)) + low, low & negative);
-        rest += V.MultiplyAdd(-quotient, denominator, numerator);
-        return V.MultiplyAdd(rest, V.MultiplyAdd(e, -0.5, V.Create(0.957)), quotient);
-    }
+        where V : struct, IVector<V, T> => Logistic<T, V>.Of(x).Sigmoid();
 
     /// <summary>log(1 / (1 + e^-x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V LogSigmoid<T, V>(V x)
         where T : unmanaged
-        where V : struct, IVector<V, T> => -Log1PExp<T, V>(-V.Abs(x), V.Max(-x, V.Create(0)));
+        where V : struct, IVector<V, T> => Logistic<T, V>.Of(x).LogSigmoid();
 
     /// <summary>log(1 + e^x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Softplus<T, V>(V x)
         where T : unmanaged
-        where V : struct, IVector<V, T> => Log1PExp<T, V>(-V.Abs(x), V.Max(x, V.Create(0)));
+        where V : struct, IVector<V, T> => Logistic<T, V>.Of(x).Softplus();
 
     /// <summary>The hyperbolic tangent.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,26 +108,4 @@ public static class VectorMath
     private static V ExpInline<T, V>(V x)
         where T : unmanaged
         where V : struct, IVector<V, T> => typeof(T) == typeof(float) ? SingleMath.Exp<T, V>(x) : DoubleMath.Exp<T, V>(x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V ExpInParts<T, V>(V x, out V low)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => typeof(T) == typeof(float)
-            ? SingleMath.ExpInParts<T, V>(x, out low)
-            : DoubleMath.ExpInParts<T, V>(x, out low);
-
-    // offset + log(1 + e^x) for x at most 0: e^x + tail and the offset are added without loss, and rounded once.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Log1PExp<T, V>(V x, V offset)
-        where T : unmanaged
-        where V : struct, IVector<V, T>
-    {
-        var e = ExpInParts<T, V>(x, out var low);
-        var tail = typeof(T) == typeof(float) ? SingleMath.Log1PTail<T, V>(e, low) : DoubleMath.Log1PTail<T, V>(e, low);
-        var high = e + tail;
-        var sum = offset + high;
-        var part = sum - offset;
-        var exact = sum + (((offset - (sum - part)) + (high - part)) + (tail - (high - e)));
-        return V.Where(V.Less(sum, double.PositiveInfinity), exact, sum);
-    }
 }

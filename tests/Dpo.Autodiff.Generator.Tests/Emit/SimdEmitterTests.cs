@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+using Dpo.Autodiff.Generator.Emit;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Passes;
 using Dpo.Autodiff.Generator.Schedule;
@@ -72,6 +74,35 @@ public class SimdEmitterTests
         {
             var (_, fault) = code.Run(0, machine, loops.Source.Inputs.Select(x => new double[x.Name == "strength" ? 0 : 6]).ToArray(), sizes, []);
             Assert.True(fault.IsFault);
+        }
+    }
+
+    [Theory]
+    [InlineData(Primitive.LogSigmoid, Primitive.Sigmoid)]
+    [InlineData(Primitive.Softplus, Primitive.Sigmoid)]
+    [InlineData(Primitive.LogSigmoid, Primitive.LogSigmoid)]
+    [InlineData(Primitive.Softplus, Primitive.LogSigmoid)]
+    [InlineData(Primitive.Sigmoid, Primitive.Sigmoid)]
+    public void Logistic_functions_of_an_argument_and_of_its_negative_share_an_exponential(Primitive first, Primitive second)
+    {
+        Program[] programs =
+        [
+            Mirrored(d => d.Of(Primitive.Subtract, d.X, d.Z), d => d.Of(Primitive.Subtract, d.Z, d.X)),
+            Mirrored(d => d.Of(Primitive.Multiply, d.X, d.Beta), d => d.Of(Primitive.Negate, Atom.Variable(d.Of(Primitive.Multiply, d.X, d.Beta)))),
+            Mirrored(d => d.Of(Primitive.Multiply, d.X, d.Half), d => d.Of(Primitive.Multiply, d.X, d.Literal(-0.5))),
+        ];
+        Check(programs);
+        foreach (var program in programs)
+            Assert.Single(Regex.Matches(SimdEmitter.Emit(Scheduled.Of(program), "Kernel", PrimitivePrograms.Axes.ToEquatableArray()), "Logistic<T, V>"));
+
+        Program Mirrored(Func<PrimitivePrograms.Draft, int> argument, Func<PrimitivePrograms.Draft, int> negative)
+        {
+            var draft = new PrimitivePrograms.Draft("Mirrored");
+            _ = draft.X;
+            var left = draft.Of(first, Atom.Variable(argument(draft)));
+            var right = draft.Of(second, Atom.Variable(negative(draft)));
+            draft.Builder.Output("y", draft.Of(Primitive.Multiply, Atom.Variable(left), Atom.Variable(right)), OutputRole.Result, differentiable: true);
+            return draft.Builder.Build();
         }
     }
 

@@ -243,10 +243,11 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var rejectedReward = (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta;
                 V.Store(rejectedReward, ref rejectedRewardOut, pair, count, streamsRejectedRewardOut);
                 var v8 = chosenReward - rejectedReward;
-                sum11.Add(V.LogSigmoid(v8), count);
+                var logistic = global::Dpo.Autodiff.Cpu.Logistic<T, V>.Of(v8);
+                sum11.Add(logistic.LogSigmoid(), count);
                 if (needsChosen || needsRejected)
                 {
-                    var dRejected = V.Sigmoid(-v8) * v13;
+                    var dRejected = logistic.SigmoidOfNegative() * v13;
                     if (needsRejected)
                     {
                         V.Store(dRejected, ref dRejectedOut, pair, count, streamsDRejectedOut);
@@ -255,6 +256,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     {
                         V.Store(-dRejected, ref dChosenOut, pair, count, streamsDChosenOut);
                     }
+                    var v10 = -v8;
                 }
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum11, ref frame.Partial(0, block));
