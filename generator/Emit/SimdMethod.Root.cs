@@ -87,6 +87,15 @@ internal sealed partial class SimdMethod
         CombineBlocks(loop);
     }
 
+    /// <summary>A product of matrices: the runtime hands it to libtorch, on the calling thread.</summary>
+    private void Contract(LoopNode.Contract contract)
+    {
+        FlushPending(loadsOnly: true);
+        string Operand(ContractOperand operand) => $"ref {BufferName(operand.Buffer)}, [{string.Join(", ", operand.Axes.Select(a => Text(a)))}]";
+        writer.Line(
+            $"{SimdExpressions.Namespace}Contraction.Run({Operand(contract.Left)}, {Operand(contract.Right)}, ref {BufferName(contract.Result.Buffer)}, {Text(contract.Result.Axes.Count)}, [{string.Join(", ", contract.Extents.Select(e => ExtentOf(e).Text))}]);");
+    }
+
     /// <summary>How many elements one iteration touches, by its inner loops; null for one.</summary>
     private string? Elements(SimdLoop loop)
     {

@@ -201,6 +201,9 @@ internal sealed partial class SimdMethod
             case LoopNode.Extern call:
                 Extern(call);
                 break;
+            case LoopNode.Contract contract:
+                Contract(contract);
+                break;
         }
     }
 

@@ -138,6 +138,7 @@ internal static class SimdTree
         LoopNode.Store store => [(store.Buffer, store.Index)],
         LoopNode.Combine combine => [(combine.Buffer, combine.Index)],
         LoopNode.Extern call => call.Operands.Select(o => (o.Buffer, o.Start)),
+        LoopNode.Contract contract => new[] { contract.Left, contract.Right, contract.Result }.Select(o => (o.Buffer, EquatableArray<IndexExpression>.Empty)),
         _ => [],
     };
 
@@ -156,6 +157,7 @@ internal static class SimdTree
         LoopNode.Combine combine => [combine.Buffer],
         LoopNode.Initialise initialise => [initialise.Buffer],
         LoopNode.Extern call => call.Operands.Where(o => o.IsWritten).Select(o => o.Buffer),
+        LoopNode.Contract contract => [contract.Result.Buffer],
         _ => [],
     };
 

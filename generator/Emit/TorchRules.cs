@@ -98,6 +98,13 @@ internal static class TorchRules
         [Primitive.Softmax] = c => $"{c.X}.softmax({TorchRow.Text(c.Axis)})",
         [Primitive.LogSoftmax] = c => $"{c.X}.log_softmax({TorchRow.Text(c.Axis)})",
 
+        [Primitive.Contract] = c =>
+        {
+            var contract = (Parameters.Contract)c.Equation.Parameters;
+            var subscripts = $"{ProgramPrinter.Axes(contract.Left)},{ProgramPrinter.Axes(contract.Right)}->{ProgramPrinter.Axes(Enumerable.Range(0, contract.Rank))}";
+            return $"{TorchNames.Torch}.einsum(\"{subscripts}\", {c.X}, {c.Z})";
+        },
+
         [Primitive.Gather] = TorchIndexing.Gather,
         [Primitive.ScatterAdd] = TorchIndexing.ScatterAdd,
         [Primitive.CumSum] = c => Scan(c, "cumsum"),
@@ -119,7 +126,7 @@ internal static class TorchRules
         Primitive.Sqrt or Primitive.SqrtZero or Primitive.Rsqrt => "root",
         Primitive.Add or Primitive.Sum => "sum",
         Primitive.Subtract => "difference",
-        Primitive.Multiply => "product",
+        Primitive.Multiply or Primitive.Contract => "product",
         Primitive.Divide => "quotient",
         Primitive.Minimum or Primitive.Min => "minimum",
         Primitive.Maximum or Primitive.Max => "maximum",

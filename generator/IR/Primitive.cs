@@ -104,6 +104,10 @@ public enum Primitive
     Softmax,
     LogSoftmax,
 
+    // Products.
+    /// <summary>A sum of products of two tensors over the axes that both have and the result has not: parameters <see cref="Parameters.Contract"/>.</summary>
+    Contract,
+
     // Indexing.
     /// <summary>result[o] = x[.., index[o], ..]: parameters <see cref="Parameters.Gather"/>; operands x, index.</summary>
     Gather,
@@ -144,6 +148,19 @@ public abstract record Parameters
 
     /// <summary>Elements Start, Start + Step, ... of one position; the result's type has the number of them. Pad has the same parameters.</summary>
     public sealed record Slice(int Position, Extent Start, long Step) : Parameters;
+
+    /// <summary>
+    /// For each position of either operand the axis that it runs with: a position of the result, or from Rank (the result's) on one that
+    /// is summed over. Axes of the result are of one operand or of both (a batch); what is summed over is of both.
+    /// </summary>
+    public sealed record Contract(int Rank, EquatableArray<int> Left, EquatableArray<int> Right) : Parameters
+    {
+        /// <summary>How many axes there are, the result's first.</summary>
+        public int Axes => Math.Max(Rank, Left.Concat(Right).DefaultIfEmpty(-1).Max() + 1);
+
+        /// <summary>Where an axis is not the result's, and so is summed over.</summary>
+        public bool IsSummed(int axis) => axis >= Rank;
+    }
 
     /// <summary>
     /// Position is x's indexed position; Map gives for each x position the position of index and result that it runs with (-1 at

@@ -141,6 +141,9 @@ public class ProgramBuilder
             Atom.Variable(values),
             Atom.Variable(index));
 
+    public int Contract(int left, int right, int rank, IReadOnlyList<int> leftAxes, IReadOnlyList<int> rightAxes) =>
+        Emit(Primitive.Contract, new Parameters.Contract(rank, leftAxes.ToEquatableArray(), rightAxes.ToEquatableArray()), Atom.Variable(left), Atom.Variable(right));
+
     public (int Values, int Order) Sort(int variable, int position, bool descending)
     {
         var results = Infer(Primitive.Sort, new Parameters.Sort(position, descending), [Atom.Variable(variable)]);

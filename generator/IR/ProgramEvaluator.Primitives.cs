@@ -67,6 +67,7 @@ public static partial class ProgramEvaluator
         Primitive.Softmax => AlongRows(step, ((Parameters.Axis)step.Parameters).Position, Softmax),
         Primitive.LogSoftmax => AlongRows(step, ((Parameters.Axis)step.Parameters).Position, LogSoftmax),
 
+        Primitive.Contract => [Contracted(step, (Parameters.Contract)step.Parameters)],
         Primitive.Gather => [Gathered(step, (Parameters.Gather)step.Parameters)],
         Primitive.ScatterAdd => [Scattered(step, (Parameters.Gather)step.Parameters)],
         Primitive.CumSum => Scan(step, 0, (sum, x) => sum + x),
@@ -131,6 +132,21 @@ public static partial class ProgramEvaluator
         }
 
         return [rows.Select(row => rule(row ?? [])).ToArray()];
+    }
+
+    private static double[] Contracted(Step step, Parameters.Contract contract)
+    {
+        var (left, right) = (step.X, step.Operands[1]);
+        var sizes = new long[contract.Axes];
+        for (var p = 0; p < contract.Left.Count; p++)
+            sizes[contract.Left[p]] = left.Shape[p];
+        for (var p = 0; p < contract.Right.Count; p++)
+            sizes[contract.Right[p]] = right.Shape[p];
+        var result = new double[Count(step.Shape)];
+        foreach (var place in Places(sizes))
+            result[Offset(step.Shape, place.Take(contract.Rank).ToArray())] +=
+                left[contract.Left.Select(a => place[a]).ToArray()] * right[contract.Right.Select(a => place[a]).ToArray()];
+        return result;
     }
 
     private static double[][] AlongRows(Step step, int position, Func<double[], IEnumerable<double>> rule)

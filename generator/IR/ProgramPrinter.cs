@@ -55,6 +55,9 @@ public static class ProgramPrinter
         };
     }
 
+    /// <summary>Axes as the letters of Einstein's notation.</summary>
+    public static string Axes(IEnumerable<int> axes) => string.Concat(axes.Select(a => (char)('a' + a)));
+
     /// <summary>The primitive in the text form: snake case.</summary>
     public static string Name(Primitive primitive)
     {
@@ -76,6 +79,7 @@ public static class ProgramPrinter
         Parameters.Axis axis => $"{{{axis.Position}}}",
         Parameters.Rearrange rearrange => $"{{{string.Join(" ", rearrange.Source.Select(s => s < 0 ? "new" : s.ToString(CultureInfo.InvariantCulture)))}}}",
         Parameters.Slice slice => $"{{{slice.Position} from {slice.Start} step {slice.Step}}}",
+        Parameters.Contract contract => $"{{{Axes(contract.Left)},{Axes(contract.Right)}->{Axes(Enumerable.Range(0, contract.Rank))}}}",
         Parameters.Gather gather => $"{{{gather.Position} with {string.Join(" ", gather.Map.Select(m => m < 0 ? "index" : m.ToString(CultureInfo.InvariantCulture)))}}}",
         Parameters.Scan scan => $"{{{scan.Position}{(scan.Reverse ? " reverse" : "")}}}",
         Parameters.Sort sort => $"{{{sort.Position}{(sort.Descending ? " descending" : "")}}}",

@@ -215,6 +215,10 @@ internal sealed class ElaborateTensors(ElaboratePath path)
         return product;
     }
 
+    /// <summary>The sum of products over the axes that the result has not: see <see cref="Parameters.Contract"/>. Torch takes no other kinds, and does not promote.</summary>
+    public ElaborateTensor Contract(ElaborateTensor x, ElaborateTensor y, IReadOnlyList<int> left, IReadOnlyList<int> right, EquatableArray<Extent> extents) =>
+        New(extents, Real, Promoted(Real, x, y), [], _ => Builder.Contract(x.As(Real), y.As(Real), extents.Count, left, right));
+
     /// <summary>x[.., index[o], ..] where index and result have these extents.</summary>
     public ElaborateTensor Gather(ElaborateTensor x, ElaborateTensor index, int position, IReadOnlyList<int> map) =>
         New(index.Extents, x.Kind, x.DType, x.Roots, kind => Builder.Gather(x.As(kind), index.AsIndex(), position, map));

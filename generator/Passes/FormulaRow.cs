@@ -187,6 +187,29 @@ internal sealed class FormulaRow
             : Along(name, scan.Position, scan.Reverse ? FromTheEnd : "");
     }
 
+    /// <summary><c>hidden @ head^T</c>; where it is wanted at other places, or is no product of matrices, <c>sum[model](hidden * head)</c>.</summary>
+    public FormulaText Contracted()
+    {
+        var contract = (Parameters.Contract)Equation.Parameters;
+        var right = writer.Program.Types[Equation.Operands[1].Id];
+        var summed = Enumerable.Range(contract.Rank, contract.Axes - contract.Rank).ToArray();
+        if (summed.Length == 1 && contract.Right.Count == 2 && Indices.SequenceEqual(FormulaIndex.Of(Type)) && !contract.Left.Any(a => a < contract.Rank && contract.Right.Contains(a))
+            && contract.Left.Where(a => a < contract.Rank).Concat(contract.Right.Where(a => a < contract.Rank)).SequenceEqual(Enumerable.Range(0, contract.Rank)))
+        {
+            var isLast = contract.Left[contract.Left.Count - 1] == summed[0];
+            if (isLast || contract.Left.Count == 2)
+                return FormulaText.Product(Plain(0, Source), !isLast, Plain(1, right), contract.Right[1] == summed[0]);
+        }
+
+        var bound = FormulaIndex.Fresh(summed.Select(a => Source.Extents[contract.Left.AsImmutableArray().IndexOf(a)]), Indices);
+        string[] At(EquatableArray<int> axes) => axes.Select(a => a < contract.Rank ? Indices[a] : bound[a - contract.Rank]).ToArray();
+        var over = bound.Where(b => b != FormulaIndex.Single).ToArray();
+        var product = Operand(0, At(contract.Left)) * Operand(1, At(contract.Right));
+        return over.Length == 0 ? product : Linear($"sum[{string.Join(" ", over)}]", product);
+    }
+
+    private FormulaText Plain(int operand, TensorType type) => Operand(operand, FormulaIndex.Of(type));
+
     /// <summary>The source at the place that the index says.</summary>
     public FormulaText Gathered()
     {

@@ -80,6 +80,7 @@ internal static class FormulaRules
         [Primitive.Softmax] = c => c.Along("softmax", c.Axis),
         [Primitive.LogSoftmax] = c => c.Along("log_softmax", c.Axis),
 
+        [Primitive.Contract] = c => c.Contracted(),
         [Primitive.Gather] = c => c.Gathered(),
         [Primitive.ScatterAdd] = c => c.Scattered(),
         [Primitive.CumSum] = c => c.Scanned("cumsum"),
@@ -99,7 +100,7 @@ internal static class FormulaRules
         Primitive.LogSumExp => "lse",
         Primitive.Max or Primitive.Min => "best",
         Primitive.Exp => "e",
-        Primitive.Sum or Primitive.CumSum or Primitive.LogCumSumExp or Primitive.ScatterAdd => "s",
+        Primitive.Sum or Primitive.CumSum or Primitive.LogCumSumExp or Primitive.ScatterAdd or Primitive.Contract => "s",
         Primitive.Subtract => "m",
         Primitive.Multiply or Primitive.Divide => "w",
         Primitive.Equal or Primitive.NotEqual or Primitive.Less or Primitive.LessOrEqual or Primitive.Greater or Primitive.GreaterOrEqual

@@ -67,6 +67,12 @@ public sealed record FormulaText(string Magnitude, int Precedence, bool IsNegati
         ? x with { IsNegative = x.IsNegative != y.IsNegative }
         : new($"{x.Enclosed(ProductPrecedence)} / {y.Enclosed(ProductPrecedence + 1)}", ProductPrecedence, x.IsNegative != y.IsNegative);
 
+    /// <summary>The product of matrices, either of which may be transposed.</summary>
+    public static FormulaText Product(FormulaText x, bool isLeftTransposed, FormulaText y, bool isRightTransposed) => new(
+        $"{x.AsMatrix(isLeftTransposed)} @ {y.AsMatrix(isRightTransposed)}", ProductPrecedence, x.IsNegative != y.IsNegative);
+
+    private string AsMatrix(bool isTransposed) => isTransposed ? Enclosed(PowerPrecedence + 1) + "^T" : Enclosed(ProductPrecedence + 1);
+
     /// <summary>x^y.</summary>
     public static FormulaText Power(FormulaText x, FormulaText y) => new(x.Within(PowerPrecedence + 1) + "^" + y.Within(PowerPrecedence + 1), PowerPrecedence);
 

@@ -5,7 +5,7 @@ namespace Dpo.Autodiff.Generator.Passes;
 
 /// <summary>
 /// In: a program after differentiation. Out: only primitives that a loop can compute, without normalisers (log-sum-exp, softmax) and
-/// without stop_gradient, which has no meaning any more. The table is <see cref="LoweringRules"/>.
+/// without stop_gradient, which has no meaning any more; contractions are products of matrices. The table is <see cref="LoweringRules"/>.
 /// </summary>
 public static class Lower
 {

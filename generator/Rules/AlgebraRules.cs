@@ -13,10 +13,10 @@ namespace Dpo.Autodiff.Generator.Rules;
 public static partial class AlgebraRules
 {
     /// <summary>The table, in the order in which rows are tried.</summary>
-    public static IReadOnlyList<RewriteRule> Table { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Products, .. Reductions, .. Moves];
+    public static IReadOnlyList<RewriteRule> Table { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Products, .. Reductions, .. Moves, .. Contractions];
 
     /// <summary>The rows that hold whoever else reads an operand: for programs that are still being made.</summary>
-    public static IReadOnlyList<RewriteRule> Local { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Moves];
+    public static IReadOnlyList<RewriteRule> Local { get; } = [.. Constants, .. Signs, .. Spreads, .. Factors, .. Moves, .. Contractions];
 
     /// <summary>Afterwards: signs that stand before a product go into its scalar factor, where they cost nothing an element.</summary>
     public static IReadOnlyList<RewriteRule> Settling { get; } =

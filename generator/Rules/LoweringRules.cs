@@ -43,8 +43,31 @@ public static class LoweringRules
             return shifted - Spread(r, shifted.Of(Primitive.Exp).Of(Primitive.Sum, Reduced(r)).Of(Primitive.Log));
         }),
 
+        // The product is no larger than an operand or the result: a loop computes it beside its neighbours.
+        new("contract(x, z), not a product of matrices", "sum(x * z)", [Primitive.Contract], r =>
+        {
+            var contract = (Parameters.Contract)r.Parameters;
+            var left = contract.Left.Where((_, p) => !r.X.Type.Extents[p].IsOne).ToArray();
+            var right = contract.Right.Where((_, p) => !r.Z.Type.Extents[p].IsOne).ToArray();
+            var isMatrix = left.Except(right).Any() && right.Except(left).Any() && left.Any(contract.IsSummed);
+            return isMatrix ? null : SumOfProducts(r, contract);
+        }),
+
         new("stop_gradient(x)", "x", [Primitive.StopGradient], r => r.X),
     ];
+
+    private static Term SumOfProducts(Redex r, Parameters.Contract contract)
+    {
+        var extents = new Extent[contract.Axes];
+        foreach (var (type, axes) in new[] { (r.X.Type, contract.Left), (r.Z.Type, contract.Right) })
+            for (var p = 0; p < axes.Count; p++)
+                extents[axes[p]] = type.Extents[p];
+        Term Spread(Term x, EquatableArray<int> axes) => new Spreading(
+            Enumerable.Range(0, contract.Axes).Select(a => axes.AsImmutableArray().IndexOf(a)).ToEquatableArray(), x.Type.Extents, extents.ToEquatableArray()).Apply(x);
+        var product = Spread(r.X, contract.Left) * Spread(r.Z, contract.Right);
+        var summed = Enumerable.Range(contract.Rank, contract.Axes - contract.Rank).ToEquatableArray();
+        return summed.Count == 0 ? product : product.Of(Primitive.Sum, new Parameters.Reduce(summed));
+    }
 
     private static Parameters.Reduce Reduced(Redex r) => r.Parameters as Parameters.Reduce ?? new Parameters.Reduce([((Parameters.Axis)r.Parameters).Position]);
 

@@ -54,6 +54,7 @@ public static class ShapeRules
             Primitive.CumSum => One(Along(operands[0], ((Parameters.Scan)parameters).Position)),
             Primitive.LogCumSumExp => One(Along(Expect(primitive, operands[0], Real), ((Parameters.Scan)parameters).Position)),
             Primitive.Sort => [Along(operands[0], ((Parameters.Sort)parameters).Position), operands[0] with { Kind = Integer }],
+            Primitive.Contract => One(Contracted(operands, (Parameters.Contract)parameters)),
             Primitive.Gather => Gathered(operands, (Parameters.Gather)parameters),
 
             // The result's extents or kind are the caller's: Declared checks them.
@@ -141,6 +142,27 @@ public static class ShapeRules
         foreach (var position in reduce.Positions)
             Along(type, position);
         return type with { Extents = type.Extents.Where((_, i) => !reduce.Positions.Contains(i)).ToEquatableArray() };
+    }
+
+    // [a b d] [c d] -> [a b c]
+    private static TensorType Contracted(IReadOnlyList<TensorType> operands, Parameters.Contract contract)
+    {
+        var extents = new Extent?[contract.Axes];
+        foreach (var (type, axes) in new[] { (Expect(Primitive.Contract, operands[0], Real), contract.Left), (Expect(Primitive.Contract, operands[1], Real), contract.Right) })
+        {
+            if (type.Rank != axes.Count || axes.Distinct().Count() != axes.Count)
+                throw new InvalidOperationException($"Contract does not name the axes of {type}.");
+            for (var p = 0; p < type.Rank; p++)
+            {
+                if ((extents[axes[p]] ?? type.Extents[p]) != type.Extents[p])
+                    throw new InvalidOperationException($"Contract meets {operands[0]} and {operands[1]} along different extents.");
+                extents[axes[p]] = type.Extents[p];
+            }
+        }
+
+        if (extents.Contains(null) || Enumerable.Range(contract.Rank, contract.Axes - contract.Rank).Any(a => !contract.Left.Contains(a) || !contract.Right.Contains(a)))
+            throw new InvalidOperationException($"Contract sums over an axis of one operand alone: {operands[0]} and {operands[1]}.");
+        return new TensorType(Real, extents.Take(contract.Rank).Select(e => e!).ToEquatableArray());
     }
 
     private static EquatableArray<TensorType> Gathered(IReadOnlyList<TensorType> operands, Parameters.Gather gather)

@@ -182,11 +182,4 @@ internal static partial class TorchOperations
             return c.Algebra.Gather(values, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
         }
     }
-
-    // sum(x y)
-    private static ElaborateValue Dot(TorchOperationCall c)
-    {
-        var product = c.Algebra.Multiply(c.Self, c.Other);
-        return product.Rank == 1 ? c.Algebra.Sum(product, [0]) : throw c.Unsupported("write `(a * b).sum()`");
-    }
 }

@@ -172,13 +172,11 @@ internal static partial class TorchOperations
         ["topk"] = TopK,
         ["quantile"] = Quantile,
 
-        ["matmul"] = c => throw c.Unsupported(NoProduct),
-        ["mm"] = c => throw c.Unsupported(NoProduct),
-        ["mv"] = c => throw c.Unsupported(NoProduct),
-        ["bmm"] = c => throw c.Unsupported(NoProduct),
-        ["linear"] = c => throw c.Unsupported(NoProduct),
-        ["dot"] = Dot,
+        ["matmul"] = c => Product(c, c.Self, c.Other),
+        ["mm"] = c => Product(c, Ranked(c, c.Self, 2), Ranked(c, c.Other, 2)),
+        ["mv"] = c => Product(c, Ranked(c, c.Self, 2), Ranked(c, c.Other, 1)),
+        ["bmm"] = c => Product(c, Ranked(c, c.Self, 3), Ranked(c, c.Other, 3)),
+        ["dot"] = c => Product(c, Ranked(c, c.Self, 1), Ranked(c, c.Other, 1)),
+        ["linear"] = Linear,
     };
-
-    private const string NoProduct = "compute the product before the call and pass it as a tensor, or write a small one as `(a.unsqueeze(-1) * b).sum(...)`";
 }

@@ -169,6 +169,14 @@ public static class VjpRules
         // x: g - exp(y) sum(g)
         [Primitive.LogSoftmax] = c => c.GiveAlong(0, Position(c), g => g - (c.Y.Of(Primitive.Exp) * SumAlong(c, g))),
 
+        // x: the contraction of g with z over what x has not, z: likewise
+        [Primitive.Contract] = c =>
+        {
+            var contract = (Parameters.Contract)c.Equation.Parameters;
+            c.GiveSettled(0, g => Contracted(c, g, c.Z, contract, contract.Left, contract.Right));
+            c.GiveSettled(1, g => Contracted(c, g, c.X, contract, contract.Right, contract.Left));
+        },
+
         // x: g scattered back, equal indices add up
         [Primitive.Gather] = c =>
         {
@@ -262,6 +270,13 @@ public static class VjpRules
                 return hits * c.Term(Spread(c, (g / count).Variable));
             },
             guard => Spread(c, guard));
+    }
+
+    /// <summary>The axes of one operand become the result's; what it has not is summed over.</summary>
+    private static int Contracted(VjpContext c, Term g, Term other, Parameters.Contract contract, EquatableArray<int> own, EquatableArray<int> others)
+    {
+        var order = own.Concat(Enumerable.Range(0, contract.Axes).Where(a => !own.Contains(a))).ToList();
+        return c.Builder.Contract(g.Variable, other.Variable, own.Count, Enumerable.Range(0, contract.Rank).Select(a => order.IndexOf(a)).ToArray(), others.Select(a => order.IndexOf(a)).ToArray());
     }
 
     private static Term SumAlong(VjpContext c, Term x)

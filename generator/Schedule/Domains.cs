@@ -21,6 +21,9 @@ internal static class Domains
                 var along = Along(equation);
                 var statement = new Statement(id, StatementKind.Extern, equation, equation.Result) { Along = along };
                 return Fill(statement, operand, p => (AxisRole.Kept, p), skip: along);
+            case Primitive.Contract:
+                // The runtime's routine runs over its axes.
+                return new Statement(id, StatementKind.Contract, equation, equation.Result);
             default:
                 var reduced = Reduced(equation);
                 var kept = Enumerable.Range(0, operand.Rank).Where(p => !reduced.Contains(p)).ToList();

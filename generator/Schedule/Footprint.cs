@@ -88,6 +88,10 @@ internal sealed class Footprint : BodyWriter
                 var row = statement.Body.Select((a, p) => p == statement.Along ? null : index[p]).ToEquatableArray();
                 reads.Add(new Access(statement.Equation!.Operands[0].Id, row));
                 break;
+            case StatementKind.Contract:
+                foreach (var operand in statement.Equation!.Operands)
+                    reads.Add(new Access(operand.Id, Program.TypeOf(operand.Id).Extents.Select(_ => (IndexExpression?)null).ToEquatableArray()));
+                break;
             default:
                 if (statement.Kind == StatementKind.Scatter && Program.Support(statement.Equation!.Operands[0].Id) is { } support)
                     Evaluate(support, index, default);

@@ -114,6 +114,9 @@ public sealed class LoopInterpreter
                 if (Holds(combine.Predicate))
                     Combine(combine);
                 break;
+            case LoopNode.Contract contract:
+                Run(contract);
+                break;
             case LoopNode.Extern row:
                 Run(row);
                 break;
@@ -202,6 +205,18 @@ public sealed class LoopInterpreter
             Monoid.All => before != 0 && operand != 0 ? 1 : 0,
             _ => before + operand,
         };
+    }
+
+    private void Run(LoopNode.Contract contract)
+    {
+        var builder = new ProgramBuilder("contract");
+        int Input(ContractOperand operand) => builder.Input(program.Buffers[operand.Buffer].Name, new TensorType(ElementKind.Real, program.Buffers[operand.Buffer].Extents), false);
+        builder.Output(
+            "product", builder.Contract(Input(contract.Left), Input(contract.Right), contract.Result.Axes.Count, contract.Left.Axes.ToArray(), contract.Right.Axes.ToArray()), OutputRole.Result);
+        memory[contract.Result.Buffer] = ProgramEvaluator.Run(builder.Build(), [memory[contract.Left.Buffer], memory[contract.Right.Buffer]], [], extents)[0];
+        Count(loads, contract.Left.Buffer, memory[contract.Left.Buffer].Length);
+        Count(loads, contract.Right.Buffer, memory[contract.Right.Buffer].Length);
+        Count(stores, contract.Result.Buffer, memory[contract.Result.Buffer].Length);
     }
 
     private void Run(LoopNode.Extern row)

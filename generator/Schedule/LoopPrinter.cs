@@ -83,6 +83,9 @@ public sealed class LoopPrinter
                 var position = combine.Position is { } at ? " at " + Atom(at) : "";
                 Line(indent, $"{Place(combine.Buffer, combine.Index)} {combine.Monoid.ToString().ToLowerInvariant()}= {Atom(combine.Operand)}{position}{When(combine.Predicate)}");
                 break;
+            case LoopNode.Contract contract:
+                Line(indent, $"{Operand(contract.Result)} = contract {Operand(contract.Left)}, {Operand(contract.Right)}");
+                break;
             case LoopNode.Extern row:
                 var results = string.Join(", ", row.Operands.Where(o => o.IsWritten).Select(Row));
                 var operands = string.Join(", ", row.Operands.Where(o => !o.IsWritten).Select(Row));
@@ -90,6 +93,8 @@ public sealed class LoopPrinter
                 break;
         }
     }
+
+    private string Operand(ContractOperand operand) => $"{program.Buffers[operand.Buffer].Name}[{string.Join(", ", operand.Axes.Select(a => ProgramPrinter.Axes([a])))}]";
 
     private string Row(ExternOperand operand)
     {

@@ -142,12 +142,21 @@ public abstract record LoopNode
     /// <summary>Buffer[Index] = combine(Buffer[Index], Operand), where Predicate holds. ArgMax also takes the position.</summary>
     public sealed record Combine(int Buffer, EquatableArray<IndexExpression> Index, Monoid Monoid, LoopAtom Operand, LoopAtom? Position = null, int? Predicate = null) : LoopNode;
 
+    /// <summary>
+    /// Result = the sum of Left * Right over the axes that it has not, outside all loops and of whole buffers in memory. Extents are those
+    /// of the axes, the result's first.
+    /// </summary>
+    public sealed record Contract(ContractOperand Left, ContractOperand Right, ContractOperand Result, EquatableArray<Extent> Extents) : LoopNode;
+
     /// <summary>A row routine of the runtime: Name (sort, cumsum, logcumsumexp), operating along one axis of its buffers; the other axes are fixed by the indices.</summary>
     public sealed record Extern(string Name, EquatableArray<ExternOperand> Operands, Extent Length, Parameters Parameters) : LoopNode;
 }
 
 /// <summary>A row of a buffer: where it starts, and the buffer position along which it runs (its stride follows from the extents).</summary>
 public sealed record ExternOperand(int Buffer, EquatableArray<IndexExpression> Start, int Position, bool IsWritten);
+
+/// <summary>A buffer and the axis that each of its positions runs with.</summary>
+public sealed record ContractOperand(int Buffer, EquatableArray<int> Axes);
 
 /// <summary>How partial results combine.</summary>
 public enum Monoid

@@ -69,6 +69,11 @@ public sealed record LoopTraffic(EquatableArray<Volume> Loads, EquatableArray<Vo
             case LoopNode.Initialise initialise:
                 Add(stores, initialise.Buffer, times * Volume.Of(program.Buffers[initialise.Buffer].Extents));
                 break;
+            case LoopNode.Contract contract:
+                Add(loads, contract.Left.Buffer, times * Volume.Of(program.Buffers[contract.Left.Buffer].Extents));
+                Add(loads, contract.Right.Buffer, times * Volume.Of(program.Buffers[contract.Right.Buffer].Extents));
+                Add(stores, contract.Result.Buffer, times * Volume.Of(program.Buffers[contract.Result.Buffer].Extents));
+                break;
             case LoopNode.Extern row:
                 foreach (var operand in row.Operands)
                     Add(operand.IsWritten ? stores : loads, operand.Buffer, times * Volume.Of(row.Length));

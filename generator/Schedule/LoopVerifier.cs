@@ -81,6 +81,17 @@ public sealed class LoopVerifier
                 Require(combine.Monoid == Monoid.ArgMax == combine.Position is not null, "argmax alone takes a position");
                 CheckPrivate(combine);
                 break;
+            case LoopNode.Contract contract:
+                Require(depth == 0, "a contraction is outside all loops");
+                foreach (var operand in new[] { contract.Left, contract.Right, contract.Result })
+                {
+                    var buffer = program.Buffers[operand.Buffer];
+                    Require(buffer is { Scope: BufferScope.Global, Kind: ElementKind.Real }, $"{buffer.Name} is in memory");
+                    Require(operand.Axes.Select(a => contract.Extents[a]).SequenceEqual(buffer.Extents), $"{buffer.Name} has the extents of its axes");
+                }
+
+                Require(program.Buffers[contract.Result.Buffer].Role != BufferRole.Input, $"input {Name(contract.Result.Buffer)} is not written");
+                break;
             case LoopNode.Extern row:
                 Require(!isVector, $"{row.Name} is outside any vector loop");
                 foreach (var operand in row.Operands)

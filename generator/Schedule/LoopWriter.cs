@@ -222,6 +222,9 @@ internal sealed class LoopWriter : BodyWriter
                 var target = body.Select((e, p) => p == pad.Position ? Strided(e, pad) : e).ToEquatableArray();
                 Store(storage[statement.Variable], target, Evaluate(statement.Equation.Operands[0].Id, body, default));
                 break;
+            case StatementKind.Contract:
+                Contract(statement);
+                break;
             default:
                 Extern(statement, body);
                 break;
@@ -261,6 +264,23 @@ internal sealed class LoopWriter : BodyWriter
         var memory = storage[statement.Variable];
         Bodies[path.Count].Nodes.Add(new LoopNode.Combine(
             memory.Memory, memory.Positions.Select(p => target[p]).ToEquatableArray(), Monoid.Sum, value, null, predicate));
+    }
+
+    private void Contract(Statement statement)
+    {
+        var equation = statement.Equation!;
+        var contract = (Parameters.Contract)equation.Parameters;
+        var extents = new Extent[contract.Axes];
+        ContractOperand Operand(int variable, EquatableArray<int> axes)
+        {
+            for (var p = 0; p < axes.Count; p++)
+                extents[axes[p]] = Program.TypeOf(variable).Extents[p];
+            return new(Program.IsInput(variable) ? storage.Inputs[variable] : storage[variable].Memory, axes);
+        }
+
+        var (left, right) = (Operand(equation.Operands[0].Id, contract.Left), Operand(equation.Operands[1].Id, contract.Right));
+        var result = Operand(equation.Result, Enumerable.Range(0, contract.Rank).ToEquatableArray());
+        Bodies[path.Count].Nodes.Add(new LoopNode.Contract(left, right, result, extents.ToEquatableArray()));
     }
 
     private void Extern(Statement statement, EquatableArray<IndexExpression> body)

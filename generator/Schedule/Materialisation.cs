@@ -121,8 +121,9 @@ internal sealed class Materialisation
                 continue;
             foreach (var result in equation.Results)
                 isStored[result] = true;
-            if (IsExtern(equation) && !isInput[equation.Operands[0].Id])
-                isStored[equation.Operands[0].Id] = true;
+            if (IsExtern(equation) || equation.Primitive == Primitive.Contract)
+                foreach (var operand in equation.Operands.Where(o => !isInput[o.Id]))
+                    isStored[operand.Id] = true;
         }
 
         AddCopies(-1);
@@ -203,6 +204,8 @@ internal sealed class Materialisation
                 return !IsPulled(equation);
             case Primitive.Pad:
                 return ((Parameters.Slice)equation.Parameters).Step != 1;
+            case Primitive.Contract:
+                return true;
             default:
                 return IsExtern(equation);
         }

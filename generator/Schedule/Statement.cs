@@ -44,6 +44,9 @@ internal enum StatementKind
 
     /// <summary>A row routine of the runtime.</summary>
     Extern,
+
+    /// <summary>A product of matrices, outside all loops.</summary>
+    Contract,
 }
 
 /// <summary>A read of a stored variable: the index of each of its positions in terms of the domain's axes; null where a whole row is read.</summary>

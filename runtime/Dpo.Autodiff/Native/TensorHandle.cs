@@ -90,6 +90,34 @@ internal static unsafe class TensorHandle
         return handle != 0 ? handle : throw LastError();
     }
 
+    /// <summary>
+    /// A tensor of contiguous memory that is not its own and outlives it; where the exports are not used, of a copy of it.
+    /// </summary>
+    internal static nint View(nint data, ReadOnlySpan<long> sizes, ScalarType dtype)
+    {
+        if (!UsesExports)
+        {
+            var copy = Empty(dtype, sizes, out var target);
+            var bytes = ElementSize(dtype);
+            foreach (var size in sizes)
+                bytes *= size;
+            Buffer.MemoryCopy((void*)data, (void*)target, bytes, bytes);
+            return copy;
+        }
+
+        fixed (long* first = sizes)
+        {
+            var handle = FromMemory(data, (nint)(delegate* unmanaged<nint, void>)&Keep, first, sizes.Length, dtype);
+            return handle != 0 ? handle : throw LastError();
+        }
+    }
+
+    // Its owner gives the memory back.
+    [UnmanagedCallersOnly]
+    private static void Keep(nint data)
+    {
+    }
+
     /// <summary>A new tensor of another's dtype, sizes and device whose memory nobody means to touch.</summary>
     internal static nint Untouched(nint like)
     {

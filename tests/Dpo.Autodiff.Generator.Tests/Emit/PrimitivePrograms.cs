@@ -146,6 +146,14 @@ internal static class PrimitivePrograms
                 Add(d => d.Builder.Emit(primitive, new Parameters.Axis(0), d.X));
                 Add(d => d.Builder.Emit(primitive, new Parameters.Axis(1), d.X));
                 break;
+            case Primitive.Contract:
+                Add(d => d.Builder.Contract(d.X.Id, d.Z.Id, 2, [0, 2], [1, 2]));
+                Add(d => d.Builder.Contract(d.X.Id, d.Z.Id, 2, [2, 1], [2, 0]));
+                Add(d => d.Builder.Contract(d.X.Id, d.Builder.Contract(d.Z.Id, d.Strength.Id, 3, [0, 1], [2]), 3, [0, 3], [1, 3, 2]));
+                Add(d => d.Builder.Contract(d.X.Id, d.Builder.Contract(d.Z.Id, d.Strength.Id, 3, [0, 1], [2]), 2, [0, 2], [0, 2, 1]));
+                Add(d => d.Builder.Contract(d.X.Id, d.Builder.Contract(d.Z.Id, d.Strength.Id, 3, [1, 0], [2]), 1, [2, 1], [1, 2, 0]));
+                Add(d => d.Builder.Contract(d.X.Id, d.Z.Id, 0, [0, 1], [0, 1]));
+                break;
             case Primitive.Gather:
                 // strength[player], index [pair item] and [pair]; x[pair item] by columns, rows, one a row, and over further positions.
                 Add(d => d.Builder.Gather(d.Strength.Id, d.PlayerIndex.Id, 0, [-1]));

@@ -24,6 +24,11 @@ public sealed class ElaborateMeaningTests
 
     /// <summary>One a line; the first result is differentiated.</summary>
     internal static readonly string[] Expressions = """
+        x.matmul(q) * y + torch.matmul(x, q.T) + linear(x, q, s) + x.mm(q) + torch.mm(y, q.t())
+        x.matmul(y.T) + p.unsqueeze(1) * x.mv(s).unsqueeze(0) + torch.mv(y, s).unsqueeze(1) + s.dot(s) + torch.dot(p, p) * p.matmul(x).dot(s)
+        c.matmul(q) + c.bmm(q.unsqueeze(0).expand(p.size(0), -1, -1)) + c.matmul(c.mT).matmul(c) + linear(c, q) + torch.bmm(c, q.expand(p.shape[0], -1, -1))
+        -log_softmax(x.matmul(y.T) / beta, 1).diagonal().mean() + x.matmul(s).sum() + s.matmul(q).sum()
+        linear(x, q).log_softmax(-1).gather(1, (i - 1).clamp_min(0).to_type(ScalarType.Int64)) * m
         x.neg() + x.abs() * x.sign() - relu(x) + x.square()
         x.exp() + torch.expm1(x) + x.abs().log() + log1p(x.abs()) + x.abs().log2() + x.abs().log10()
         x.abs().sqrt() + x.abs().rsqrt() + x.reciprocal() + x.sigmoid() + logsigmoid(x) + x.tanh() + x.erf() + torch.special.erfc(x)

@@ -45,8 +45,9 @@ internal sealed class RandomObjectives
     {
         if (depth <= 0)
             return random.Next(8) == 0 && axes.Length > 0 ? Expanded(Leaf(axes[..^1]), axes) : Leaf(axes);
-        return random.Next(20) switch
+        return random.Next(21) switch
         {
+            20 when axes.Length > 0 => Product(axes, depth),
             < 6 => Unary(axes, depth),
             < 9 => Arithmetic(axes, depth),
             9 or 10 or 12 => ReduceInner(axes, depth),
@@ -279,6 +280,21 @@ internal sealed class RandomObjectives
         var x = Real(axes, depth - 1);
         return Function("pairwise", axes, t => $"logsigmoid({t}.unsqueeze(-1) - {t}.unsqueeze(-2)).sum(-1)",
             (v, _) => logsigmoid(v.unsqueeze(-1) - v.unsqueeze(-2)).sum(-1), random.Next(2) == 0 ? Leaf(axes) : x);
+    }
+
+    /// <summary>A product of matrices over one more axis: the last wanted axis is the second operand's, in either order.</summary>
+    private RandomNode Product(string[] axes, int depth)
+    {
+        var summed = Pick(AxisNames);
+        var last = axes[^1];
+        var x = Function("tanh", [.. axes[..^1], summed], t => $"{t}.tanh()", (v, _) => v.tanh(), Real([.. axes[..^1], summed], depth - 1));
+        return random.Next(4) switch
+        {
+            0 => new("linear", axes, true, t => $"linear({t[0]}, {t[1]})", (v, _) => linear(v[0], v[1]), [x, Real([last, summed], Math.Min(depth - 2, 1))]),
+            1 => new("matmul", axes, true, t => $"{t[0]}.matmul({t[1]})", (v, _) => v[0].matmul(v[1]), [x, Real([summed, last], Math.Min(depth - 2, 1))]),
+            2 => new("matmul T", axes, true, t => $"torch.matmul({t[0]}, {t[1]}.T)", (v, _) => v[0].matmul(v[1].T), [x, Real([last, summed], Math.Min(depth - 2, 1))]),
+            _ => Expanded(new("mv", axes[..^1], true, t => $"{t[0]}.matmul({t[1]})", (v, _) => v[0].matmul(v[1]), [x, Real([summed], Math.Min(depth - 2, 1))]), axes),
+        };
     }
 
     private RandomNode Detached(string[] axes, int depth) =>

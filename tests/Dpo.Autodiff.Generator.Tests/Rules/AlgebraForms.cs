@@ -16,7 +16,7 @@ public sealed record AlgebraForm(string Row, string Name, Program Program, bool 
     private static readonly Extent Vocab = Sample.Vocab;
 
     public static IReadOnlyList<AlgebraForm> Catalogue { get; } =
-        [.. Constants(), .. Signs(), .. Spreads(), .. Factors(), .. Reductions(), .. Moves()];
+        [.. Constants(), .. Signs(), .. Spreads(), .. Factors(), .. Reductions(), .. Moves(), .. Contractions()];
 
     public override string ToString() => $"{Row} ({Name})";
 
@@ -157,6 +157,18 @@ public sealed record AlgebraForm(string Row, string Name, Program Program, bool 
         Make("rearrange(x), every position where it was", (s, x, _) => new(s.Builder, Atom.Variable(s.Builder.EmitDeclared(
             Primitive.Rearrange, new Parameters.Rearrange([0, 1]), x.Type, x.Atom)))),
     ];
+
+    private static IEnumerable<AlgebraForm> Contractions() =>
+    [
+        Finitely("contract(transpose(x), z)", (s, x, y) => Contract(s, s.Spread(x, [Token, Pair], 1, 0), y, 2, [0, 2], [2, 1])),
+        Finitely("contract(transpose(x), z)", (s, x, y) => Contract(s, x, s.Spread(y, [Token, Pair], 1, 0), 2, [0, 2], [2, 1]), "second"),
+        Finitely("contract(transpose(x), z)", (s, x, _) => Contract(s, s.Spread(x, [Vocab, Pair, Token], -1, 0, 1), s.Input("z", Vocab, Token), 2, [0, 1, 2], [0, 2]), "batch"),
+        Finitely("contract(x, z) along an axis of extent 1", (s, x, _) => Contract(s, x, s.Input("z", Token, Extent.One), 2, [0, 2], [2, 1])),
+        Finitely("contract(x, z) along an axis of extent 1", (s, _, y) => Contract(s, s.Input("z", Extent.One, Vocab, Pair), s.Spread(y, [Extent.One, Pair, Token], -1, 0, 1), 3, [0, 1, 3], [0, 3, 2]), "batch"),
+    ];
+
+    private static Term Contract(Sample s, Term x, Term z, int rank, int[] left, int[] right) =>
+        new(s.Builder, Atom.Variable(s.Builder.Contract(x.Variable, z.Variable, rank, left, right)));
 
     private static Term Mask(Sample s) => s.Mask("c" + s.Builder.Inputs.Count, Pair, Token);
 

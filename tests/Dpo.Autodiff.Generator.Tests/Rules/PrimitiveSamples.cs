@@ -22,7 +22,7 @@ public static class PrimitiveSamples
     private static readonly Extent Token = Sample.Token;
     private static readonly Extent Vocab = Sample.Vocab;
 
-    public static IReadOnlyList<PrimitiveSample> All { get; } = [.. Pointwise(), .. Conditions(), .. Axes(), .. Reductions(), .. Indexing(), .. Ordered()];
+    public static IReadOnlyList<PrimitiveSample> All { get; } = [.. Pointwise(), .. Conditions(), .. Axes(), .. Reductions(), .. Products(), .. Indexing(), .. Ordered()];
 
     public static PrimitiveSample Named(string name) => All.Single(s => s.Name == name);
 
@@ -134,6 +134,19 @@ public static class PrimitiveSamples
                 yield return Make($"{primitive} along {position}", primitive, s => s.Input("x", Pair, Token).Of(primitive, new Parameters.Axis(position)));
     }
 
+    private static IEnumerable<PrimitiveSample> Products()
+    {
+        yield return Make("Contract of matrices", Primitive.Contract, s => Contract(s, s.Input("x", Pair, Token), s.Input("z", Token, Vocab), 2, [0, 2], [2, 1]));
+        yield return Make("Contract, transposed", Primitive.Contract, s => Contract(s, s.Input("x", Token, Pair), s.Input("z", Vocab, Token), 2, [2, 1], [0, 2]));
+        yield return Make("Contract in batches", Primitive.Contract, s => Contract(s, s.Input("x", Pair, Token, Vocab), s.Input("z", Vocab, Pair, Token), 3, [1, 0, 3], [3, 1, 2]));
+        yield return Make("Contract over two axes", Primitive.Contract, s => Contract(s, s.Input("x", Pair, Token, Vocab), s.Input("z", Vocab, Pair, Extent.Fixed(2)), 2, [3, 0, 2], [2, 3, 1]));
+        yield return Make("Contract along an axis of extent 1", Primitive.Contract, s => Contract(s, s.Input("x", Pair, Extent.One, Token), s.Input("z", Token, Vocab), 3, [0, 1, 3], [3, 2]));
+        yield return Make("Contract with a vector", Primitive.Contract, s => Contract(s, s.Input("x", Pair, Token), s.Input("z", Token), 1, [0, 1], [1]));
+        yield return Make("Contract of vectors", Primitive.Contract, s => Contract(s, s.Input("x", Token), s.Input("z", Token), 0, [0], [0]));
+        yield return Make("Contract without a sum", Primitive.Contract, s => Contract(s, s.Input("x", Pair), s.Input("z", Token), 2, [0], [1]));
+        yield return Make("Contract with itself", Primitive.Contract, s => s.Input("x", Pair, Token) is var x ? Contract(s, x, x, 2, [0, 2], [1, 2]) : x);
+    }
+
     private static IEnumerable<PrimitiveSample> Indexing()
     {
         yield return Make("Gather of players", Primitive.Gather, s => Gather(s, s.Input("x", Vocab), s.Index("i", Pair), 0, -1));
@@ -164,6 +177,9 @@ public static class PrimitiveSamples
 
     private static Term Declared(Sample s, Primitive primitive, Parameters parameters, ElementKind kind, Extent[] extents, Term operand) =>
         new(s.Builder, Atom.Variable(s.Builder.EmitDeclared(primitive, parameters, new TensorType(kind, extents.ToEquatableArray()), operand.Atom)));
+
+    private static Term Contract(Sample s, Term x, Term z, int rank, int[] left, int[] right) =>
+        new(s.Builder, Atom.Variable(s.Builder.Contract(x.Variable, z.Variable, rank, left, right)));
 
     private static Term Gather(Sample s, Term x, Term index, int position, params int[] map) =>
         new(s.Builder, Atom.Variable(s.Builder.Gather(x.Variable, index.Variable, position, map)));

@@ -132,7 +132,7 @@ internal sealed class RandomLoweredProgram
 
     private void Step()
     {
-        switch (random.Next(24))
+        switch (random.Next(25))
         {
             case 0 or 1:
                 Add(builder.Emit(Pick(RealFunctions), Atom.Variable(Some(ElementKind.Real))));
@@ -185,6 +185,9 @@ internal sealed class RandomLoweredProgram
                 break;
             case 22:
                 Scan();
+                break;
+            case 23:
+                Contract(Some(ElementKind.Real));
                 break;
             default:
                 var sorted = SomeOfRank(1);
@@ -289,6 +292,34 @@ internal sealed class RandomLoweredProgram
             Add(builder.Emit(Primitive.ArgMax, new Parameters.Axis(random.Next(TypeOf(x).Rank)), Atom.Variable(x)));
         else
             Add(builder.Emit(Pick([Primitive.Sum, Primitive.Sum, Primitive.Max, Primitive.Min]), Positions(x), Atom.Variable(x)));
+    }
+
+    /// <summary>Some of x's axes summed over, some shared with the other operand, which has one more: what lowering leaves.</summary>
+    private void Contract(int x)
+    {
+        var extents = TypeOf(x).Extents.ToList();
+        var (axes, others) = (new List<int>(), new List<int>());
+        var roles = extents.Select(_ => random.Next(3)).ToArray();
+        if (extents.Any(e => e.IsOne) || !roles.Contains(0) || !roles.Contains(1))
+            return;
+        var rank = roles.Count(r => r > 0) + 1;
+        var results = Enumerable.Range(0, rank).OrderBy(_ => random.Next()).ToList();
+        var (next, summed) = (0, rank);
+        var partner = new List<Extent>();
+        for (var p = 0; p < roles.Length; p++)
+        {
+            axes.Add(roles[p] == 0 ? summed++ : results[next++]);
+            if (roles[p] == 1)
+                continue;
+            others.Add(axes[p]);
+            partner.Add(extents[p]);
+        }
+
+        var place = random.Next(others.Count + 1);
+        others.Insert(place, results[next]);
+        partner.Insert(place, Pick(Axes.Where(a => !a.IsOne).ToArray()));
+        var z = Partner(ElementKind.Real, partner.ToEquatableArray(), mayBeScalar: false);
+        Add(random.Next(2) == 0 ? builder.Contract(x, z.Id, rank, axes, others) : builder.Contract(z.Id, x, rank, others, axes));
     }
 
     private Parameters Positions(int x)
