@@ -30,12 +30,24 @@ public static partial class Preference
         double desirableWeight = 1.0,
         double undesirableWeight = 1.0)
     {
-        var kl = (policyMismatched - referenceMismatched).mean().clamp_min(0).detach();
+        var kl = KtoDivergence(policyMismatched, referenceMismatched);
         var logRatio = policy - reference;
-        var reward = beta * (logRatio - kl);
-        var losses = where(isDesirable, desirableWeight * (-reward).sigmoid(), undesirableWeight * reward.sigmoid());
+        var losses = KtoLosses(beta * (logRatio - kl), isDesirable, desirableWeight, undesirableWeight);
         return (MeanOfNumbers(losses), (beta * logRatio).detach(), kl);
     }
+
+    /// <summary>
+    /// KTO's z, <c>max(0, mean KL)</c> over responses to other prompts, without gradient. Under data parallelism it is the mean of all processes' log-ratios,
+    /// computed before the loss.
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor KtoDivergence(Tensor policyMismatched, Tensor referenceMismatched) =>
+        (policyMismatched - referenceMismatched).mean().clamp_min(0).detach();
+
+    /// <summary>KTO's losses of rewards less beta z: each class with its weight.</summary>
+    [ObjectiveFunction]
+    public static Tensor KtoLosses(Tensor reward, Tensor isDesirable, double desirableWeight, double undesirableWeight) =>
+        where(isDesirable, desirableWeight * (-reward).sigmoid(), undesirableWeight * reward.sigmoid());
 
     /// <summary>APO-zero for single responses, D'Oosterlinck et al. 2024: <see cref="Kto"/> with z = 0 and without weights.</summary>
     /// <param name="policy">Sequence log-probabilities under the policy, [example].</param>

@@ -78,7 +78,16 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
                 return tensor(Numbers(count, () => random.Next(40)).Select(v => (long)v).ToArray(), shape, int64);
             case "preference":
                 return tensor(Numbers(count, () => random.Next(3) - 1), shape, float64);
-            case "isDesirable" or "isTie":
+            case "labels" or "chosenLabels" or "rejectedLabels" or "goldLabels":
+                return tensor(Numbers(count, () => random.Next((int)Extent("vocab"))).Select(v => (long)v).ToArray(), shape, int64);
+            case "sequence":
+                var sequences = (int)Extent(objective.Name == "Packed.Dpo" ? "2*pair" : "sequence");
+                return tensor(Numbers(count, () => random.Next(sequences)).Select(v => (long)v).ToArray(), shape, int64);
+            case "isToken" or "isCompletion" or "isChosen" or "isRejected" or "isGold" or "isText":
+                return tensor(Spans(count, (int)shape[^1]), shape, @bool);
+            case "normaliser":
+                return tensor(Numbers(count, () => 1 + 10 * random.NextDouble()), shape, float64);
+            case "isDesirable" or "isTie" or "isOwnPreferred":
                 return tensor(Numbers(count, () => random.Next(2)).Select(v => v > 0).ToArray(), shape, @bool);
             case "isPresent":
                 var lengths = Numbers((int)shape[0], () => 1 + random.Next((int)shape[1]));
@@ -107,5 +116,30 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
         return values;
     }
 
-    private long Extent(string axis) => axis switch { "player" => 5, "item" or "sample" => 4, _ => size };
+    /// <summary>A span of tokens in every row, and none in the first of several.</summary>
+    private bool[] Spans(int count, int tokens)
+    {
+        var values = new bool[count];
+        for (var row = 0; row < count; row += tokens)
+        {
+            var start = random.Next(tokens);
+            var end = row == 0 && tokens < count ? start : start + 1 + random.Next(tokens - start);
+            Array.Fill(values, true, row + start, end - start);
+        }
+
+        return values;
+    }
+
+    private long Extent(string axis) => axis switch
+    {
+        _ when axis.StartsWith("2*", StringComparison.Ordinal) => 2 * Extent(axis[2..]),
+        "player" => 5,
+        "item" or "sample" => 4,
+        // Rows of tokens stay short, and vocabularies small: sizes with and without remainders of a vector.
+        "token" => size switch { 0 => 0, 1 => 1, 7 => 5, 64 => 9, _ => 2 },
+        "chosenToken" => size switch { 0 => 0, 1 => 2, 7 => 3, _ => 4 },
+        "rejectedToken" or "goldToken" => size switch { 0 => 0, 1 => 1, 7 => 6, _ => 3 },
+        "vocab" => size switch { 0 => 3, 1 => 8, 7 => 37, 64 => 19, _ => 5 },
+        _ => size,
+    };
 }

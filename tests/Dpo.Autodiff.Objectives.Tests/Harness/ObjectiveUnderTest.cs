@@ -25,8 +25,8 @@ internal sealed class ObjectiveUnderTest
 
     public string[] ResultNames => eager.ReturnType == typeof(Tensor)
         ? ["Value"]
-        : eager.ReturnParameter.GetCustomAttribute<TupleElementNamesAttribute>()?.TransformNames.Select((n, i) => n ?? "Item" + (i + 1)).ToArray()
-            ?? Enumerable.Range(1, eager.ReturnType.GetGenericArguments().Length).Select(i => "Item" + i).ToArray();
+        : eager.ReturnParameter.GetCustomAttribute<TupleElementNamesAttribute>()?.TransformNames.Take(ResultCount(eager.ReturnType)).Select((n, i) => n ?? "Item" + (i + 1)).ToArray()
+            ?? Enumerable.Range(1, ResultCount(eager.ReturnType)).Select(i => "Item" + i).ToArray();
 
     public MethodInfo? Fused => FusedType?.GetMethod(eager.Name, Static);
 
@@ -55,7 +55,9 @@ internal sealed class ObjectiveUnderTest
             Assert.Contains(Parameters, p => p.Name == name);
         var method = backend switch { Backend.Eager => eager, Backend.Fused => Fused, _ => FusedWithGrad }
             ?? throw new InvalidOperationException(Name + " has no generated " + backend + ".");
-        var values = method.GetParameters().Select(p => Value(p, backend, arguments, differentiated)).ToArray();
+        var values = method.GetParameters().Select(p => p.Name == "upstream" ? null : Value(p, backend, arguments, differentiated)).ToArray();
+        if (backend == Backend.WithGrad && differentiated.Count > 0 && Run(Backend.Eager, arguments, []).Loss is { } first && first.dim() > 0)
+            values[^1] = Cotangent(first);
         var returned = method.Invoke(null, BindingFlags.DoNotWrapExceptions, null, values, null)!;
         if (backend == Backend.WithGrad)
             return Unpack(returned, differentiated);
@@ -63,11 +65,18 @@ internal sealed class ObjectiveUnderTest
         var tensors = returned is ITuple tuple ? Enumerable.Range(0, tuple.Length).Select(i => (Tensor)tuple[i]!).ToArray() : [(Tensor)returned];
         var results = ResultNames.Zip(tensors).ToDictionary(p => p.First, p => p.Second);
         if (differentiated.Count > 0)
-            tensors[0].backward();
+            (tensors[0].dim() == 0 ? tensors[0] : (tensors[0] * Cotangent(tensors[0])).sum()).backward();
         var gradients = differentiated.ToDictionary(
             name => name, name => values[Array.FindIndex(method.GetParameters(), p => p.Name == name)] is Tensor t ? t.grad : null);
         return new(results.ToDictionary(r => r.Key, r => r.Value.detach()), gradients);
     }
+
+    private static int ResultCount(Type tuple) =>
+        tuple.GetGenericArguments() is { Length: 8 } arguments ? 7 + ResultCount(arguments[7]) : tuple.GetGenericArguments().Length;
+
+    /// <summary>What a first result that is no scalar is differentiated against: numbers that sum up to nothing in particular.</summary>
+    private static Tensor Cotangent(Tensor result) =>
+        (arange(result.numel(), dtype: ScalarType.Float64) + 1).cos().reshape(result.shape).to_type(result.dtype);
 
     private static object? Value(ParameterInfo parameter, Backend backend, IReadOnlyDictionary<string, object?> arguments, IReadOnlyCollection<string> differentiated)
     {

@@ -47,18 +47,25 @@ internal static class Reproductions
         return new(Objective(typeof(Preference), "Dpo"), arguments, PairInputs, RewardOutputs);
     }
 
-    private static Reproduction OriginalFromLogits(VectorCase published) => new(
-        Objective(typeof(PeerLogits), "Dpo"),
-        new()
-        {
-            ["logits"] = published.Input("logits"),
-            ["referenceLogits"] = published.Input("ref_logits"),
-            ["labels"] = published.Input("labels"),
-            ["beta"] = published.Number("beta", 0.1),
-            ["average"] = published.Flag("average_log_prob"),
-        },
-        Same("logits"),
-        new Dictionary<string, string>(RewardOutputs) { ["logps"] = "logps", ["referenceLogps"] = "ref_logps" });
+    private static Reproduction OriginalFromLogits(VectorCase published)
+    {
+        var labels = Tokens.Shift(published.Input("labels"));
+        var isCompletion = labels != -100;
+        var average = published.Flag("average_log_prob");
+        var reference = Tokens.Score(published.Input("ref_logits"), labels, isCompletion);
+        return new(
+            Objective(typeof(PreferenceFromLogits), average ? "SigmoidNorm" : "Dpo"),
+            new()
+            {
+                ["logits"] = published.Input("logits"),
+                ["labels"] = labels,
+                ["isCompletion"] = isCompletion,
+                ["reference"] = reference,
+                ["beta"] = published.Number("beta", 0.1),
+            },
+            Same("logits"),
+            average ? Same() : RewardOutputs);
+    }
 
     private static Reproduction Kl(VectorCase published)
     {
@@ -228,26 +235,31 @@ internal static class Reproductions
 
     private static Reproduction TrlFromLogits(VectorCase published)
     {
+        var labels = Tokens.Shift(published.Input("input_ids"));
+        var mask = published.Input("completion_mask").to_type(ScalarType.Bool);
+        var isCompletion = cat([mask[.., 1..], zeros_like(mask[.., ..1])], 1);
+        var referenceTokens = Tokens.Select(published.Input("ref_logits"), labels, isCompletion).logProbability;
         var losses = published.Texts("loss_type", "sigmoid");
         var weights = published.Numbers("loss_weights", losses.Select(_ => 1.0).ToArray());
         double Weight(string loss) => Array.IndexOf(losses, loss) is var i and >= 0 ? weights[i] : 0;
-        return new(
-            Objective(typeof(PeerLogits), "Trl"),
-            new()
-            {
-                ["logits"] = published.Input("logits"),
-                ["referenceLogits"] = published.Input("ref_logits"),
-                ["ids"] = published.Input("input_ids"),
-                ["isCompletion"] = published.Input("completion_mask").to_type(ScalarType.Bool),
-                ["sigmoidWeight"] = Weight("sigmoid"),
-                ["bcoPairWeight"] = Weight("bco_pair"),
-                ["sftWeight"] = Weight("sft"),
-                ["hingeWeight"] = Weight("hinge"),
-                ["weighting"] = published.Flag("use_weighting"),
-                ["ldAlpha"] = published.Number("ld_alpha", 1),
-            },
-            Same("logits"),
-            new Dictionary<string, string>(RewardOutputs) { ["chosenLogps"] = "chosen_logps", ["rejectedLogps"] = "rejected_logps", ["weights"] = "weights" });
+        var arguments = new Dictionary<string, object?> { ["logits"] = published.Input("logits"), ["labels"] = labels, ["isCompletion"] = isCompletion };
+        var outputs = new Dictionary<string, string>(RewardOutputs) { ["chosenLogProbability"] = "chosen_logps", ["rejectedLogProbability"] = "rejected_logps" };
+        if (published.OptionalNumber("ld_alpha") is { } alpha)
+        {
+            arguments["referenceTokens"] = referenceTokens;
+            arguments["alpha"] = alpha;
+            return new(Objective(typeof(PreferenceFromLogits), "LdDpo"), arguments, Same("logits"), outputs);
+        }
+
+        arguments["reference"] = referenceTokens.sum(1);
+        if (published.Flag("use_weighting"))
+            return new(Objective(typeof(PreferenceFromLogits), "Wpo"), arguments, Same("logits"), new Dictionary<string, string>(outputs) { ["weights"] = "weights" });
+        if (losses is ["sigmoid"])
+            return new(Objective(typeof(PreferenceFromLogits), "Dpo"), arguments, Same("logits"), outputs);
+        arguments["preferenceWeight"] = Weight("sigmoid");
+        arguments["qualityWeight"] = Weight("bco_pair");
+        arguments["likelihoodWeight"] = Weight("sft");
+        return new(Objective(typeof(PreferenceFromLogits), "Mpo"), arguments, Same("logits"), outputs);
     }
 
     private static Reproduction Kto(VectorCase published) => new(

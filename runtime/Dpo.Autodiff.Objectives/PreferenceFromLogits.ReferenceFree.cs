@@ -1,0 +1,211 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace Dpo.Autodiff.Objectives;
+
+/// <content>Objectives without a reference model. Their rewards are beta times the policy's log-probability.</content>
+public static partial class PreferenceFromLogits
+{
+    /// <summary>SimPO, Meng et al. 2024, eq. 6: <see cref="Preference.SimPo"/> from logits.</summary>
+    /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
+    /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
+    /// <param name="beta">The scale of the reward.</param>
+    /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
+    /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <returns>The loss, rewards [pair], their mean margin and the accuracy, and the log-probabilities per token of the responses [pair].</returns>
+    [Objective]
+    public static (
+        Tensor loss,
+        Tensor chosenReward,
+        Tensor rejectedReward,
+        Tensor margin,
+        Tensor accuracy,
+        Tensor chosenLogProbability,
+        Tensor rejectedLogProbability) SimPo(
+        [Axes("2*pair token vocab")] Tensor logits,
+        [Axes("2*pair token")] Tensor labels,
+        [Axes("2*pair token")] Tensor isCompletion,
+        double beta = 2.0,
+        double gammaBetaRatio = 0.25,
+        double labelSmoothing = 0.0)
+    {
+        var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, average: true);
+        var (chosen, rejected) = Halves(policy);
+        var losses = Preference.LabelSmoothed(beta * (chosen - rejected - gammaBetaRatio), labelSmoothing);
+        return WithMetrics(losses, beta * chosen, beta * rejected, policy);
+    }
+
+    /// <summary>SimPO, Meng et al. 2024, eq. 6, of chosen and rejected responses in batches of their own, whose rows differ in length.</summary>
+    /// <param name="chosenLogits">[pair chosenToken vocab].</param>
+    /// <param name="rejectedLogits">[pair rejectedToken vocab].</param>
+    /// <param name="chosenLabels">The token that the logits at the same place predict, [pair chosenToken], int64.</param>
+    /// <param name="rejectedLabels">... [pair rejectedToken].</param>
+    /// <param name="isChosen">Whether it is one of the response's, [pair chosenToken], Boolean.</param>
+    /// <param name="isRejected">... [pair rejectedToken].</param>
+    /// <param name="beta">The scale of the reward.</param>
+    /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
+    /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <inheritdoc cref="SimPo" path="/returns"/>
+    [Objective]
+    public static (
+        Tensor loss,
+        Tensor chosenReward,
+        Tensor rejectedReward,
+        Tensor margin,
+        Tensor accuracy,
+        Tensor chosenLogProbability,
+        Tensor rejectedLogProbability) SimPoSeparate(
+        [Axes("pair chosenToken vocab")] Tensor chosenLogits,
+        [Axes("pair rejectedToken vocab")] Tensor rejectedLogits,
+        [Axes("pair chosenToken")] Tensor chosenLabels,
+        [Axes("pair rejectedToken")] Tensor rejectedLabels,
+        [Axes("pair chosenToken")] Tensor isChosen,
+        [Axes("pair rejectedToken")] Tensor isRejected,
+        double beta = 2.0,
+        double gammaBetaRatio = 0.25,
+        double labelSmoothing = 0.0)
+    {
+        var chosen = Tokens.SequenceLogProbability(chosenLogits, chosenLabels, isChosen, average: true);
+        var rejected = Tokens.SequenceLogProbability(rejectedLogits, rejectedLabels, isRejected, average: true);
+        var (loss, chosenReward, rejectedReward, margin, accuracy) = Preference.SimPo(chosen, rejected, beta, gammaBetaRatio, labelSmoothing);
+        return (loss, chosenReward, rejectedReward, margin, accuracy, chosen.detach(), rejected.detach());
+    }
+
+    /// <summary>CPO, Xu et al. 2024, eq. 5: <see cref="Preference.Cpo"/> from logits, with the likelihood of the chosen responses per token.</summary>
+    /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
+    /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
+    /// <param name="normaliser">What the likelihood's sum is divided by, a scalar tensor; the number of tokens of the chosen responses where null.</param>
+    /// <param name="beta">The scale of the reward.</param>
+    /// <param name="alpha">The weight of the negative log-likelihood.</param>
+    /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <inheritdoc cref="Ipo" path="/returns"/>
+    [Objective]
+    public static (
+        Tensor loss,
+        Tensor chosenReward,
+        Tensor rejectedReward,
+        Tensor margin,
+        Tensor accuracy,
+        Tensor chosenLogProbability,
+        Tensor rejectedLogProbability) Cpo(
+        [Axes("2*pair token vocab")] Tensor logits,
+        [Axes("2*pair token")] Tensor labels,
+        [Axes("2*pair token")] Tensor isCompletion,
+        [Axes(""), NoGrad] Tensor? normaliser = null,
+        double beta = 0.1,
+        double alpha = 1.0,
+        double labelSmoothing = 0.0)
+    {
+        var tokens = Tokens.LogProbability(logits, labels, isCompletion);
+        var policy = tokens.sum([-1]);
+        var (chosenReward, rejectedReward) = Halves(beta * policy);
+        var losses = Preference.LabelSmoothed(chosenReward - rejectedReward, labelSmoothing);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
+        return (loss + alpha * ChosenNll(tokens, isCompletion, normaliser), chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
+    }
+
+    /// <summary>ORPO, Hong et al. 2024, eqs. 6 and 7: <see cref="Preference.Orpo"/> from logits.</summary>
+    /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
+    /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
+    /// <param name="isText">Whether its likelihood counts, [2*pair token], Boolean: prompt and response in the paper's code; the response's where null.</param>
+    /// <param name="beta">lambda of the paper: the weight of the odds ratio.</param>
+    /// <returns>The loss, the rewards [pair], the accuracy, the mean log odds ratio and its mean log sigmoid, and the likelihood per token.</returns>
+    [Objective]
+    public static (
+        Tensor loss,
+        Tensor chosenReward,
+        Tensor rejectedReward,
+        Tensor accuracy,
+        Tensor logOdds,
+        Tensor logOddsRatio,
+        Tensor nll) Orpo(
+        [Axes("2*pair token vocab")] Tensor logits,
+        [Axes("2*pair token")] Tensor labels,
+        [Axes("2*pair token")] Tensor isCompletion,
+        [Axes("2*pair token")] Tensor? isText = null,
+        double beta = 0.1)
+    {
+        var counts = isText is null ? isCompletion : isText | isCompletion;
+        var tokens = Tokens.LogProbability(logits, labels, counts);
+        var (chosen, rejected) = Halves(Tokens.PerSequence(tokens, isCompletion));
+        var nll = ChosenNll(tokens, counts, null);
+        var (loss, chosenReward, rejectedReward, accuracy, logOdds, logOddsRatio) = Preference.Orpo(chosen, rejected, nll, beta);
+        return (loss, chosenReward, rejectedReward, accuracy, logOdds, logOddsRatio, nll.detach());
+    }
+
+    /// <summary>
+    /// SLiC-HF, Zhao et al. 2023, eq. 1: <c>max(0, delta - chosen + rejected)</c>, and lambda times the negative log-likelihood of the chosen responses.
+    /// </summary>
+    /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
+    /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
+    /// <param name="delta">The margin aimed at.</param>
+    /// <param name="lambda">The weight of the likelihood, a mean over responses.</param>
+    /// <inheritdoc cref="Ipo" path="/returns"/>
+    [Objective]
+    public static (
+        Tensor loss,
+        Tensor chosenReward,
+        Tensor rejectedReward,
+        Tensor margin,
+        Tensor accuracy,
+        Tensor chosenLogProbability,
+        Tensor rejectedLogProbability) Slic(
+        [Axes("2*pair token vocab")] Tensor logits,
+        [Axes("2*pair token")] Tensor labels,
+        [Axes("2*pair token")] Tensor isCompletion,
+        double delta = 1.0,
+        double lambda = 0.1)
+    {
+        var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion);
+        var (chosen, rejected) = Halves(policy);
+        return WithMetrics(relu(delta - chosen + rejected) - lambda * chosen, chosen, rejected, policy);
+    }
+
+    /// <summary>
+    /// TPO, Saeidi et al. 2024, eq. 6: a reference-free preference, and the likelihood of a third, gold response. TPO-L takes log-probabilities per
+    /// token and aims at a margin of gamma.
+    /// </summary>
+    /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
+    /// <param name="goldLogits">Of the gold responses, [pair goldToken vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
+    /// <param name="goldLabels">... [pair goldToken].</param>
+    /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
+    /// <param name="isGold">... [pair goldToken].</param>
+    /// <param name="beta">The scale of the reward.</param>
+    /// <param name="alpha">The weight of the negative log-likelihood, per token, of the gold responses.</param>
+    /// <param name="gamma">The margin that TPO-L aims at.</param>
+    /// <param name="lengthNormalised">TPO-L.</param>
+    /// <inheritdoc cref="Ipo" path="/returns"/>
+    [Objective]
+    public static (
+        Tensor loss,
+        Tensor chosenReward,
+        Tensor rejectedReward,
+        Tensor margin,
+        Tensor accuracy,
+        Tensor chosenLogProbability,
+        Tensor rejectedLogProbability) Tpo(
+        [Axes("2*pair token vocab")] Tensor logits,
+        [Axes("pair goldToken vocab")] Tensor goldLogits,
+        [Axes("2*pair token")] Tensor labels,
+        [Axes("pair goldToken")] Tensor goldLabels,
+        [Axes("2*pair token")] Tensor isCompletion,
+        [Axes("pair goldToken")] Tensor isGold,
+        double beta = 0.01,
+        double alpha = 1.0,
+        double gamma = 0.5,
+        bool lengthNormalised = false)
+    {
+        var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, lengthNormalised);
+        var (chosenReward, rejectedReward) = Halves(beta * policy);
+        var reward = chosenReward - rejectedReward;
+        var losses = -logsigmoid(lengthNormalised ? reward - gamma : reward);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
+        var nll = -Tokens.Mean(Tokens.LogProbability(goldLogits, goldLabels, isGold), isGold, null);
+        return (loss + alpha * nll, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
+    }
+}
