@@ -12,6 +12,7 @@ internal sealed class SimdKernel
     private readonly Dictionary<int, List<LoopNode>> writers = [];
     private readonly Dictionary<int, int> storedTo = [];
     private readonly HashSet<SimdLoop> blocks = [];
+    private readonly SimdStorage storage;
 
     public SimdKernel(LoopProgram program, EquatableArray<string> axisNames)
     {
@@ -39,6 +40,7 @@ internal sealed class SimdKernel
 
         foreach (var statement in Stages.SelectMany(SimdTree.Statements))
             Note(statement);
+        storage = new(this);
     }
 
     public LoopProgram Program { get; }
@@ -54,8 +56,11 @@ internal sealed class SimdKernel
     /// <summary>Whether a loop's iterations are run in blocks on the thread team.</summary>
     public bool IsBlock(SimdLoop loop) => blocks.Contains(loop);
 
+    /// <summary>Whether a buffer is of its tensor's dtype, whichever that is.</summary>
+    public bool IsStored(int buffer) => storage[buffer];
+
     /// <summary>Whether a buffer is assigned to, not only combined into.</summary>
-    public bool IsStored(int buffer) => writers.TryGetValue(buffer, out var nodes) && nodes.Any(n => n is LoopNode.Store);
+    public bool IsAssigned(int buffer) => writers.TryGetValue(buffer, out var nodes) && nodes.Any(n => n is LoopNode.Store);
 
     /// <summary>Whether a buffer may be written past the cache: whole, in memory, and of numbers.</summary>
     public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient };

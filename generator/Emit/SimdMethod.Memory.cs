@@ -9,13 +9,16 @@ internal sealed partial class SimdMethod
     private Dictionary<(int Buffer, string Base), string> rows = [];
     private Dictionary<(int Buffer, string Base), string> rowStreams = [];
     private Dictionary<(int Value, string Extent, int Predicate), string> checkedIndices = [];
+    private readonly Dictionary<(int Buffer, string Base), string> storedRows = [];
+    private readonly Dictionary<SimdLoop, List<string>> flushes = [];
 
     /// <summary>A place in memory.</summary>
-    /// <param name="Reference">The buffer, or a row of it, as the operand of <c>ref</c>.</param>
+    /// <param name="Reference">The buffer, or a row of it, as the operand of <c>ref</c>; of a stored one its name.</param>
     /// <param name="Index">The element of it: of type nint, or lanes.</param>
     /// <param name="Lanes">How the vector's lanes lie in memory.</param>
     /// <param name="Streaming">A flag that says whether to store past the cache, or empty.</param>
-    private readonly record struct Place(string Reference, string Index, LaneLayout Lanes, string Streaming = "");
+    /// <param name="IsRow">Whether the reference is a row.</param>
+    private readonly record struct Place(string Reference, string Index, LaneLayout Lanes, string Streaming = "", bool IsRow = false);
 
     private enum LaneLayout
     {
@@ -61,6 +64,7 @@ internal sealed partial class SimdMethod
     private Code Load(LoopNode.Load load)
     {
         var buffer = program.Buffers[load.Buffer];
+        DeclareRegister(load.Buffer);
         if (accumulators.TryGetValue(load.Buffer, out var accumulator))
             return Result(accumulator);
         var place = PlaceOf(load.Buffer, load.Index, load.Predicate);
@@ -69,6 +73,7 @@ internal sealed partial class SimdMethod
         var (reference, index) = (place.Reference, place.Index);
         var code = (buffer.Kind, place.Lanes) switch
         {
+            _ when kernel.IsStored(load.Buffer) && !place.IsRow => StoredLoad(buffer.Kind, place, predicate, isUniform),
             (ElementKind.Real, LaneLayout.One) => new Code($"V.Broadcast(ref {reference}, {index})"),
             (ElementKind.Integer, LaneLayout.One) => InLanes ? new($"{SimdExpressions.Lanes}.Create({Element(reference, index)})") : new(Element(reference, index)),
             (ElementKind.Boolean, LaneLayout.One) => new($"V.Condition({Element(reference, index)} != 0)"),
@@ -90,6 +95,21 @@ internal sealed partial class SimdMethod
                 : Code.Compound($"V.AnyLane({predicate}) ? {code.Text} & {predicate} : default");
     }
 
+    private Code StoredLoad(ElementKind kind, Place place, string? predicate, bool isUniform)
+    {
+        var (name, index) = (place.Reference, place.Index);
+        var type = kind == ElementKind.Real ? "<V>" : "";
+        return (kind, place.Lanes) switch
+        {
+            (ElementKind.Real, LaneLayout.One) => new($"{name}.Broadcast<V>({index})"),
+            (_, LaneLayout.One) => InLanes ? new($"{SimdExpressions.Lanes}.Create({name}[{index}])") : new($"{name}[{index}]"),
+            (ElementKind.Real, LaneLayout.Contiguous) => new($"{name}.Gather<V>({Where(isUniform ? null : predicate, $"{SimdExpressions.Lanes}.Sequence({index})")}, count)"),
+            (_, LaneLayout.Contiguous) when predicate is null || isUniform => new($"{name}.Load({index}, count)"),
+            (_, LaneLayout.Contiguous) => new($"{name}.Gather({Where(predicate, $"{SimdExpressions.Lanes}.Sequence({index})")}, count)"),
+            _ => new($"{name}.Gather{type}({Where(isUniform ? null : predicate, index)}, count)"),
+        };
+    }
+
     private static string Masked(string? predicate, bool isUniform) => predicate is null || isUniform ? "" : ", " + predicate;
 
     private static string Where(string? predicate, string indices) =>
@@ -100,6 +120,7 @@ internal sealed partial class SimdMethod
     private void Store(LoopNode.Store store)
     {
         var buffer = program.Buffers[store.Buffer];
+        DeclareRegister(store.Buffer);
         var value = Operand(store.Operand, buffer.Kind).Code;
         if (accumulators.TryGetValue(store.Buffer, out var accumulator))
         {
@@ -112,7 +133,8 @@ internal sealed partial class SimdMethod
         var predicate = store.Predicate is { } p ? Value(p, named: true).Text : null;
         var isUniform = store.Predicate is { } q && !IsLanes(q);
         FlushPending(loadsOnly: true);
-        var text = StoreText(buffer.Kind, place, value, isUniform ? null : predicate);
+        var condition = isUniform ? null : predicate;
+        var text = kernel.IsStored(store.Buffer) && !place.IsRow ? StoredStore(place, value, condition) : StoreText(buffer.Kind, place, value, condition);
         if (predicate is not null && (isUniform || place.Lanes == LaneLayout.One))
             writer.Line($"if (V.AnyLane({predicate}))\n    {text}");
         else
@@ -145,12 +167,19 @@ internal sealed partial class SimdMethod
         }
     }
 
+    private static string StoredStore(Place place, Code value, string? predicate) => place.Lanes switch
+    {
+        LaneLayout.One => $"{place.Reference}.Set({place.Index}, V.Element({value.Text}, 0));",
+        LaneLayout.Contiguous => $"{place.Reference}.Scatter({value.Text}, {Where(predicate, $"{SimdExpressions.Lanes}.Sequence({place.Index})")}, count);",
+        _ => $"{place.Reference}.Scatter({value.Text}, {Where(predicate, place.Index)}, count);",
+    };
+
     private void Initialise(LoopNode.Initialise initialise)
     {
         var buffer = program.Buffers[initialise.Buffer];
         if (buffer.Scope == BufferScope.Register)
         {
-            DeclareAccumulator(kernel.Registers[initialise.Buffer]);
+            undeclared[initialise.Buffer] = kernel.Registers[initialise.Buffer];
             return;
         }
 
@@ -203,7 +232,9 @@ internal sealed partial class SimdMethod
             return Head(HeadGroup.Row, id, buffer.Kind, kernel.BufferName(id), n => $"ref var {n} = ref frame.Take<{type}>({length});");
         }
 
-        return Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), n => $"ref var {n} = ref frame.{call};");
+        return kernel.IsStored(id)
+            ? Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), n => $"var {n} = frame.{(buffer.Kind == ElementKind.Real ? "Reals<T>" : "Integers")}({number});")
+            : Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), n => $"ref var {n} = ref frame.{call};");
     }
 
     private Code Length(LoopBuffer buffer) => Product(buffer.Extents);
@@ -223,23 +254,33 @@ internal sealed partial class SimdMethod
     private void DeclareRows(SimdLoop loop)
     {
         var path = new List<SimdLoop>(open) { loop };
-        DeclareRows(loop, path);
+        DeclareRows(loop, path, _ => true);
     }
 
-    private void DeclareRows(SimdLoop loop, List<SimdLoop> path)
+    /// <summary>
+    /// Rows of tensors of other dtypes, for the loops in the body that is about to be written: converting one is a call, across which no
+    /// vector stays in its register, so it comes before anything is computed.
+    /// </summary>
+    private void DeclareStoredRows(SimdLoop loop, SimdGate known)
+    {
+        foreach (var inner in loop.Body.OfType<SimdLoop>().Where(l => l.Gate.Contains(known)))
+            DeclareRows(inner, [.. open, inner], kernel.IsStored);
+    }
+
+    private void DeclareRows(SimdLoop loop, List<SimdLoop> path, Func<int, bool> includes)
     {
         foreach (var node in loop.Prologue.Concat(loop.Body))
         {
             if (node is SimdLoop inner)
             {
                 path.Add(inner);
-                DeclareRows(inner, path);
+                DeclareRows(inner, path, includes);
                 path.RemoveAt(path.Count - 1);
                 continue;
             }
 
             var statement = ((SimdStatement)node).Node;
-            foreach (var (buffer, index) in SimdTree.Accesses(statement))
+            foreach (var (buffer, index) in SimdTree.Accesses(statement).Where(a => includes(a.Buffer)))
                 if (!accumulators.ContainsKey(buffer) && !(statement is LoopNode.Combine combine && kernel.Accumulators.ContainsKey(combine)))
                     DeclareRow(buffer, index, path, SimdTree.Predicate(statement), statement is LoopNode.Store { Predicate: null });
         }
@@ -252,12 +293,17 @@ internal sealed partial class SimdMethod
         var inner = path.FirstOrDefault(l => l.Variable.IsVector) ?? path[path.Count - 1];
         if (Split(buffer, index, inner, checkedOnly: true, predicate) is not { } split || split.Base is not { } start || split.Inner.Length == 0)
             return;
+        var isStored = kernel.IsStored(buffer);
+        if (isStored && (!inner.Variable.IsVector || split.Stride != "1" || program.Buffers[buffer].Kind == ElementKind.Integer))
+            return;
+        if (isStored && program.Buffers[buffer].Role != BufferRole.Input)
+            FlushAfter(inner, $"{StoredRows(buffer, start.Text)}.Flush<V>({start.Text});");
         if (rows.ContainsKey((buffer, start.Text)))
             return;
         var name = names.Take(kernel.BufferName(buffer) + "Row");
         var number = Text(buffer);
         var isFrame = program.Buffers[buffer].Scope is not (BufferScope.Row or BufferScope.Tile);
-        var row = !isFrame ? $"{Unsafe}.Add(ref {BufferName(buffer)}, {start.Text})" : program.Buffers[buffer].Kind switch
+        var row = isStored ? $"{StoredRows(buffer, start.Text)}.{(program.Buffers[buffer].Role == BufferRole.Input ? "Read<V>" : "Write")}({start.Text})" : !isFrame ? $"{Unsafe}.Add(ref {BufferName(buffer)}, {start.Text})" : program.Buffers[buffer].Kind switch
         {
             ElementKind.Real => $"frame.Real<T>({number}, {start.Text})",
             ElementKind.Integer => $"frame.Index({number}, {start.Text})",
@@ -271,6 +317,36 @@ internal sealed partial class SimdMethod
             writer.Line($"var {flag} = {Streams(buffer)} && {SimdExpressions.Namespace}KernelFrame.IsAligned(ref {name});");
             rowStreams[(buffer, start.Text)] = flag;
         }
+    }
+
+    /// <summary>The rows of a buffer that is of its tensor's dtype: declared at the head, each kind of row with workspace of its own.</summary>
+    private string StoredRows(int buffer, string start)
+    {
+        if (storedRows.TryGetValue((buffer, start), out var known))
+            return known;
+        var extents = program.Buffers[buffer].Extents;
+        var length = ExtentOf(extents.Last(e => !e.IsOne)).Text;
+        var written = program.Buffers[buffer].Role == BufferRole.Input ? "" : ", " + Length(program.Buffers[buffer]).Text;
+        return storedRows[(buffer, start)] = Head(
+            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", n => $"var {n} = frame.Rows<T>({Text(buffer)}, {length}{written});");
+    }
+
+    private void FlushAfter(SimdLoop loop, string line)
+    {
+        if (!flushes.TryGetValue(loop, out var lines))
+            flushes[loop] = lines = [];
+        if (!lines.Contains(line))
+            lines.Add(line);
+    }
+
+    /// <summary>After a vector loop, the rows that it wrote go to tensors of other dtypes.</summary>
+    private void FlushRows(SimdLoop loop)
+    {
+        if (!flushes.TryGetValue(loop, out var lines))
+            return;
+        flushes.Remove(loop);
+        foreach (var line in lines)
+            writer.Line(line);
     }
 
     private string Streams(int buffer) => Head(
@@ -287,15 +363,16 @@ internal sealed partial class SimdMethod
         var lanes = LaneIndices(buffer, index, predicate);
         var inner = VectorLoop ?? (open.Count > 0 ? open[open.Count - 1] : null);
         var split = Split(buffer, index, inner, checkedOnly: false, predicate)!.Value;
-        var reference = BufferReference(buffer, split.Base, out var rest, out var streaming);
+        var isNeighbours = VectorLoop is not null && lanes is null && split.Stride == "1";
+        var reference = BufferReference(buffer, split.Base, isNeighbours || !kernel.IsStored(buffer), out var rest, out var streaming, out var isRow);
         if (VectorLoop is null)
             return new(reference, Sum(rest, split.Inner), LaneLayout.One);
         if (lanes is null && split.Stride is null)
             return new(reference, Sum(rest, split.Inner), LaneLayout.One);
-        if (lanes is null && split.Stride == "1")
+        if (isNeighbours)
         {
             var isRowStart = rest is null && split.IsPlain;
-            return new(reference, Sum(rest, split.Inner), LaneLayout.Contiguous, isRowStart && kernel.MayStream(buffer) ? streaming : "");
+            return new(reference, Sum(rest, split.Inner), LaneLayout.Contiguous, isRowStart && kernel.MayStream(buffer) ? streaming : "", isRow);
         }
 
         var start = Sum(rest, split.Inner);
@@ -307,10 +384,11 @@ internal sealed partial class SimdMethod
         return new(reference, sequence is null ? lanes : $"{sequence} + {lanes}", LaneLayout.Scattered);
     }
 
-    private string BufferReference(int buffer, Code? start, out Code? rest, out string streaming)
+    private string BufferReference(int buffer, Code? start, bool takesRow, out Code? rest, out string streaming, out bool isRow)
     {
         rest = null;
         streaming = "";
+        isRow = false;
         if (start is null)
         {
             if (kernel.MayStream(buffer))
@@ -318,8 +396,9 @@ internal sealed partial class SimdMethod
             return BufferName(buffer);
         }
 
-        if (rows.TryGetValue((buffer, start.Value.Text), out var row))
+        if (takesRow && rows.TryGetValue((buffer, start.Value.Text), out var row))
         {
+            isRow = true;
             rowStreams.TryGetValue((buffer, start.Value.Text), out var flag);
             streaming = flag ?? "";
             return row;

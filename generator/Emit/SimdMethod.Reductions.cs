@@ -11,8 +11,28 @@ internal sealed partial class SimdMethod
     // By buffer: the accumulators that are declared and not yet gone.
     private readonly Dictionary<int, SimdAccumulator> accumulators = [];
 
+    // Register buffers that are to be initialised but are not declared yet: that comes right before the first loop that needs them, so
+    // that no call lies between. Across a call no vector stays in its register, and then not in the loop either.
+    private readonly SortedDictionary<int, SimdAccumulator> undeclared = [];
+
+    private void DeclareRegister(int buffer)
+    {
+        if (!undeclared.TryGetValue(buffer, out var register))
+            return;
+        undeclared.Remove(buffer);
+        DeclareAccumulator(register);
+    }
+
+    private void DeclareRegisters()
+    {
+        foreach (var buffer in undeclared.Keys.ToArray())
+            DeclareRegister(buffer);
+    }
+
     private void DeclareAccumulators(SimdLoop loop)
     {
+        foreach (var buffer in SimdTree.Statements(loop).SelectMany(s => SimdTree.Accesses(s.Node)).Select(a => a.Buffer).Distinct().ToArray())
+            DeclareRegister(buffer);
         foreach (var accumulator in loop.Accumulators)
             DeclareAccumulator(accumulator);
     }
@@ -24,7 +44,7 @@ internal sealed partial class SimdMethod
         var start = (accumulator.Monoid, accumulator.Kind) switch
         {
             (Monoid.ArgMax, _) => $"default({SimdExpressions.Namespace}VectorArgMax<T, V>)",
-            (Monoid.Sum, ElementKind.Real) when kernel.IsStored(accumulator.Buffer) => "V.Create(0)",
+            (Monoid.Sum, ElementKind.Real) when kernel.IsAssigned(accumulator.Buffer) => "V.Create(0)",
             (Monoid.Sum, ElementKind.Real) => $"default({SimdExpressions.Namespace}VectorSum<T, V>)",
             (Monoid.Max, ElementKind.Real) => "V.Create(double.NegativeInfinity)",
             (Monoid.Min, ElementKind.Real) => "V.Create(double.PositiveInfinity)",
@@ -53,6 +73,7 @@ internal sealed partial class SimdMethod
 
     private void Accumulate(SimdAccumulator accumulator, LoopNode.Combine combine)
     {
+        DeclareRegister(accumulator.Buffer);
         usedLoads = false;
         var kind = accumulator.Monoid == Monoid.ArgMax ? KindOf(combine.Operand, ElementKind.Real) : accumulator.Kind;
         var value = Operand(combine.Operand, kind).Code;
@@ -65,7 +86,7 @@ internal sealed partial class SimdMethod
         var text = (accumulator.Monoid, accumulator.Kind) switch
         {
             (Monoid.ArgMax, _) => $"{name}.Add({ArgMaxOperand(value, kind)}, {Position(combine.Position!.Value)}, {condition ?? "V.Condition(true)"}, {(accumulator.IsPerLane ? "V.Count" : count)});",
-            (Monoid.Sum, ElementKind.Real) when kernel.IsStored(accumulator.Buffer) => $"{name} += {And(value, condition).Operand};",
+            (Monoid.Sum, ElementKind.Real) when kernel.IsAssigned(accumulator.Buffer) => $"{name} += {And(value, condition).Operand};",
             (Monoid.Sum, ElementKind.Real) => $"{name}.Add({And(value, condition).Text}{(isWhole ? "" : ", " + count)});",
             (Monoid.Max or Monoid.Min, ElementKind.Real) => Extreme(accumulator, value, condition, isWhole || !InLanes ? null : count),
             (Monoid.Any, _) when isWhole || !InLanes => $"{name} |= {And(value, condition).Operand};",
@@ -132,7 +153,7 @@ internal sealed partial class SimdMethod
         var code = (accumulator.Monoid, accumulator.Kind) switch
         {
             (Monoid.ArgMax, _) => new Code(accumulator.IsPerLane ? $"{name}.Lanes" : $"{name}.First"),
-            (Monoid.Sum, ElementKind.Real) when kernel.IsStored(accumulator.Buffer) => new(name),
+            (Monoid.Sum, ElementKind.Real) when kernel.IsAssigned(accumulator.Buffer) => new(name),
             (Monoid.Sum, ElementKind.Real) => new(Reduces(accumulator) ? $"V.Create({SimdExpressions.Namespace}VectorSum<T, V>.Total({name}))" : $"{name}.Lanes"),
             (Monoid.Max or Monoid.Min, ElementKind.Real) => new(Reduces(accumulator) ? $"{Reduction}.{accumulator.Monoid}<T, V>({name})" : name),
             (Monoid.Any, _) => new(Reduces(accumulator) ? $"V.Condition(V.AnyLane({name}))" : name),

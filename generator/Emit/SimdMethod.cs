@@ -124,6 +124,7 @@ internal sealed partial class SimdMethod
 
             var run = nodes.GetRange(i, end - i);
             DeclareEscaping(run);
+            DeclareRegisters();
             using (Scope($"if ({Condition(union)})"))
             {
                 Within(run, nodes, union);
@@ -209,8 +210,8 @@ internal sealed partial class SimdMethod
 
     private void Loop(SimdLoop loop, SimdGate known)
     {
-        DeclareAccumulators(loop);
         DeclareRows(loop);
+        DeclareAccumulators(loop);
         var variable = loop.Variable;
         var name = names.TakeLoop(variable.Name, open.Select(l => loopNames[l.Variable.Id]));
         loopNames[variable.Id] = name;
@@ -219,6 +220,8 @@ internal sealed partial class SimdMethod
         using (Scope($"for ({begin}; {name} < {end}; {(variable.IsVector ? $"{name} += V.Count" : name + "++")})"))
         {
             open.Add(loop);
+            if (!InLanes)
+                DeclareStoredRows(loop, known);
             if (variable.IsVector)
             {
                 var limit = kernel.IsBlock(loop) ? new Code("end") : ExtentOf(variable.Extent);
@@ -230,6 +233,7 @@ internal sealed partial class SimdMethod
             open.RemoveAt(open.Count - 1);
         }
 
+        FlushRows(loop);
         FlushAccumulators(loop, known);
     }
 

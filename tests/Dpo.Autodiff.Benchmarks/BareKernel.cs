@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Dpo.Autodiff.Cpu;
 using Dpo.Autodiff.Execution;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ internal sealed class BareKernel
 {
     private readonly LoopKernel kernel;
     private readonly float[][] arrays;
-    private readonly nint[] buffers;
+    private readonly KernelBuffer[] buffers;
     private readonly long[] extents;
     private readonly double[] scalars = new double[64];
     private readonly SlotRole[] roles;
@@ -26,7 +27,7 @@ internal sealed class BareKernel
         extents = [tensors[0].size(0)];
         var variant = plan.GetMethod("Choose", Any)!.CreateDelegate<Choose>()(tensors, extents, scalars, 0.1);
         kernel = variant.ValueAndGradient;
-        buffers = new nint[kernel.Buffers];
+        buffers = new KernelBuffer[kernel.Buffers];
         roles = [.. kernel.Arguments.Select(a => a.Slot.Role)];
         arrays = [.. kernel.Arguments.Select(a => Pinned(a.Slot, tensors))];
         for (var i = 0; i < arrays.Length; i++)

@@ -16,7 +16,7 @@ internal sealed unsafe class StreamingCopy : IDisposable
     private const nuint Alignment = 64;
 
     private readonly nint elements;
-    private readonly nint[] buffers;
+    private readonly KernelBuffer[] buffers;
 
     /// <param name="bytes">How much is copied.</param>
     public StreamingCopy(double bytes)
@@ -25,7 +25,7 @@ internal sealed unsafe class StreamingCopy : IDisposable
         var size = (nuint)(elements * sizeof(float));
         buffers = [(nint)NativeMemory.AlignedAlloc(size, Alignment), (nint)NativeMemory.AlignedAlloc(size, Alignment)];
         foreach (var buffer in buffers)
-            NativeMemory.Fill((void*)buffer, size, 1);
+            NativeMemory.Fill((void*)buffer.Address, size, 1);
     }
 
     /// <summary>The mean time of one copy over at least the given time.</summary>
@@ -46,7 +46,7 @@ internal sealed unsafe class StreamingCopy : IDisposable
     public void Dispose()
     {
         foreach (var buffer in buffers)
-            NativeMemory.AlignedFree((void*)buffer);
+            NativeMemory.AlignedFree((void*)buffer.Address);
     }
 
     private sealed class Kernel : ILoopKernel

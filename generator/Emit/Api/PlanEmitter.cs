@@ -129,6 +129,7 @@ internal sealed class PlanEmitter
 
     private void Loops(SourceWriter writer, int index, string kernel, LoopProgram program)
     {
+        var storage = new SimdKernel(program, names.Axes.ToEquatableArray());
         writer.Line($"{kernel} = new(");
         using (writer.Indented())
         {
@@ -139,7 +140,7 @@ internal sealed class PlanEmitter
                 foreach (var buffer in program.Buffers)
                 {
                     if (Slot(program, buffer) is { } slot)
-                        writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}), // {buffer.Name}"));
+                        writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}{(storage.IsStored(buffer.Id) ? ", true" : "")}), // {buffer.Name}"));
                 }
 
             writer.Line("]),");

@@ -95,6 +95,21 @@ public interface IVector<TSelf, T>
     /// <summary>As the other, past the cache if <paramref name="streaming"/>; the address is then a multiple of 64 bytes.</summary>
     static abstract void Store(TSelf value, ref T target, nint index, int count, bool streaming);
 
+    /// <summary>16 bits a lane of float, from <paramref name="index"/> on: the low bits of the lane, whose others are 0.</summary>
+    static abstract TSelf LoadUInt16(ref readonly ushort source, nint index, int count);
+
+    /// <summary>The low 16 bits of each lane of float, of which no other is set, written; past the cache if <paramref name="streaming"/>.</summary>
+    static abstract void StoreUInt16(TSelf bits, ref ushort target, nint index, int count, bool streaming);
+
+    /// <summary>The bits of each lane of float as a whole number, added.</summary>
+    static abstract TSelf AddBits(TSelf left, TSelf right);
+
+    /// <summary>The bits of each lane of float, shifted; zeros come in.</summary>
+    static abstract TSelf ShiftLeft(TSelf bits, int count);
+
+    /// <summary>The bits of each lane of float, shifted; zeros come in.</summary>
+    static abstract TSelf ShiftRight(TSelf bits, int count);
+
     /// <summary>Bytes from <paramref name="index"/> on, as the condition that they are not zero.</summary>
     static abstract TSelf LoadCondition(ref readonly byte source, nint index, int count);
 

@@ -22,7 +22,7 @@ public unsafe ref struct KernelFrame
     // Outputs from this size on would only push the inputs out of the cache.
     private const nint StreamingBytes = 4 << 20;
 
-    private readonly nint* buffers;
+    private readonly KernelBuffer* buffers;
     private readonly long* extents;
     private readonly double* scalars;
     private readonly ulong needs;
@@ -30,7 +30,7 @@ public unsafe ref struct KernelFrame
     private BlockPartial* partials;
     private int blocks;
 
-    internal KernelFrame(nint* buffers, long* extents, double* scalars, ulong needs, KernelFault* fault)
+    internal KernelFrame(KernelBuffer* buffers, long* extents, double* scalars, ulong needs, KernelFault* fault)
     {
         this.buffers = buffers;
         this.extents = extents;
@@ -41,23 +41,37 @@ public unsafe ref struct KernelFrame
 
     /// <summary>The first element of a buffer of numbers.</summary>
     public readonly ref T Real<T>(int buffer)
-        where T : unmanaged => ref Unsafe.AsRef<T>((void*)buffers[buffer]);
+        where T : unmanaged => ref Unsafe.AsRef<T>((void*)buffers[buffer].Address);
 
     /// <summary>A buffer of numbers from element <paramref name="start"/> on.</summary>
     public readonly ref T Real<T>(int buffer, nint start)
-        where T : unmanaged => ref Unsafe.AsRef<T>((T*)buffers[buffer] + start);
+        where T : unmanaged => ref Unsafe.AsRef<T>((T*)buffers[buffer].Address + start);
+
+    /// <summary>A tensor's numbers, whatever its dtype.</summary>
+    public readonly StoredReals<T> Reals<T>(int buffer)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => new(buffers[buffer]);
+
+    /// <summary>A tensor's whole numbers, whatever its dtype.</summary>
+    public readonly StoredIntegers Integers(int buffer) => new(buffers[buffer]);
+
+    /// <summary>A tensor's rows, whatever its dtype, for one thread.</summary>
+    /// <param name="buffer">The tensor.</param>
+    /// <param name="length">The elements of a row.</param>
+    /// <param name="written">The elements of the tensor, where rows are written: those of a large one are best written past the cache.</param>
+    public readonly StoredRows<T> Rows<T>(int buffer, nint length, nint written = 0)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => new(buffers[buffer], length, written >= StreamingBytes / sizeof(short));
 
     /// <summary>A buffer of whole numbers from element <paramref name="start"/> on.</summary>
-    public readonly ref long Index(int buffer, nint start) => ref Unsafe.AsRef<long>((long*)buffers[buffer] + start);
+    public readonly ref long Index(int buffer, nint start) => ref Unsafe.AsRef<long>((long*)buffers[buffer].Address + start);
 
     /// <summary>A buffer of conditions from element <paramref name="start"/> on.</summary>
-    public readonly ref byte Boolean(int buffer, nint start) => ref Unsafe.AsRef<byte>((byte*)buffers[buffer] + start);
+    public readonly ref byte Boolean(int buffer, nint start) => ref Unsafe.AsRef<byte>((byte*)buffers[buffer].Address + start);
 
     /// <summary>The first element of a buffer of whole numbers.</summary>
-    public readonly ref long Index(int buffer) => ref Unsafe.AsRef<long>((void*)buffers[buffer]);
+    public readonly ref long Index(int buffer) => ref Unsafe.AsRef<long>((void*)buffers[buffer].Address);
 
     /// <summary>The first element of a buffer of conditions.</summary>
-    public readonly ref byte Boolean(int buffer) => ref Unsafe.AsRef<byte>((void*)buffers[buffer]);
+    public readonly ref byte Boolean(int buffer) => ref Unsafe.AsRef<byte>((void*)buffers[buffer].Address);
 
     /// <summary>The size of a named axis.</summary>
     public readonly nint Extent(int axis) => (nint)extents[axis];
@@ -70,7 +84,7 @@ public unsafe ref struct KernelFrame
 
     /// <summary>Whether a buffer of <paramref name="length"/> elements is so large that it is best written past the cache, and can be.</summary>
     public readonly bool Streams<T>(int buffer, nint length)
-        where T : unmanaged => length >= StreamingBytes / sizeof(T) && (buffers[buffer] & 63) == 0;
+        where T : unmanaged => length >= StreamingBytes / sizeof(T) && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == StorageType.Own;
 
     /// <summary>Whether a row of a buffer that streams may be streamed too: it must begin where a vector may.</summary>
     public static bool IsAligned<T>(ref T row)
@@ -78,7 +92,7 @@ public unsafe ref struct KernelFrame
 
     /// <summary>Gives a workspace buffer its memory, which is not cleared. Reading it again gives the same memory.</summary>
     public readonly void Allocate<T>(int buffer, nint length)
-        where T : unmanaged => buffers[buffer] = (nint)Workspace.Current.Take(checked(length * sizeof(T)));
+        where T : unmanaged => buffers[buffer].Address = (nint)Workspace.Current.Take(checked(length * sizeof(T)));
 
     /// <summary>Memory, not cleared: for the rest of the call, or inside a stage for the rest of its block.</summary>
     public readonly ref T Take<T>(nint length)

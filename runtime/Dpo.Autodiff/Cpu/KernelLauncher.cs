@@ -9,8 +9,8 @@ public static unsafe class KernelLauncher
     /// <summary>Runs a kernel to its end.</summary>
     /// <param name="isDouble">Whether the compute type is double; float otherwise.</param>
     /// <param name="buffers">
-    /// The address of each buffer, by its id in the loop program: native memory, or pinned; null for gradients that are not wanted
-    /// and for workspace, whose addresses the kernel writes here.
+    /// The memory of each buffer, by its id in the loop program; none for gradients that are not wanted and for workspace, whose
+    /// addresses the kernel writes here.
     /// </param>
     /// <param name="extents">The size of each named axis.</param>
     /// <param name="scalars">The scalars that the host computed.</param>
@@ -19,7 +19,7 @@ public static unsafe class KernelLauncher
     /// <returns>What was wrong with the data; outputs are then meaningless.</returns>
     public static KernelFault Launch<TKernel>(
         bool isDouble,
-        Span<nint> buffers,
+        Span<KernelBuffer> buffers,
         ReadOnlySpan<long> extents,
         ReadOnlySpan<double> scalars,
         ulong needs)
@@ -48,13 +48,13 @@ public static unsafe class KernelLauncher
     /// <typeparam name="TKernel">The kernel.</typeparam>
     /// <typeparam name="T">The compute type.</typeparam>
     /// <typeparam name="V">The vector of it.</typeparam>
-    public static KernelFault Launch<TKernel, T, V>(Span<nint> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs)
+    public static KernelFault Launch<TKernel, T, V>(Span<KernelBuffer> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs)
         where TKernel : ILoopKernel
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
     {
         var fault = default(KernelFault);
-        fixed (nint* bufferTable = buffers)
+        fixed (KernelBuffer* bufferTable = buffers)
         fixed (long* extentTable = extents)
         fixed (double* scalarTable = scalars)
         {

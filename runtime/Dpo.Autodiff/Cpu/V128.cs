@@ -161,6 +161,33 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> LoadUInt16(ref readonly ushort source, nint index, int count) =>
+        new((count >= Count ? HalfMemory.Load128(in source, index) : HalfMemory.LoadFirst128(in source, index, count)).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreUInt16(V128<T> bits, ref ushort target, nint index, int count, bool streaming)
+    {
+        if (count >= Count)
+            HalfMemory.Store(bits.lanes.AsUInt32(), ref target, index, streaming);
+        else
+            HalfMemory.StoreFirst(bits.lanes.AsUInt32(), ref target, index, count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> AddBits(V128<T> left, V128<T> right) => new((left.lanes.AsUInt32() + right.lanes.AsUInt32()).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> ShiftLeft(V128<T> bits, int count) => new((bits.lanes.AsUInt32() << count).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> ShiftRight(V128<T> bits, int count) => new((bits.lanes.AsUInt32() >> count).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128<T> LoadCondition(ref readonly byte source, nint index, int count)
     {
         if (!Sse41.IsSupported || count < Count)

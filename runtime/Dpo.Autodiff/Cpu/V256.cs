@@ -161,6 +161,33 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> LoadUInt16(ref readonly ushort source, nint index, int count) =>
+        new((count >= Count ? HalfMemory.Load256(in source, index) : HalfMemory.LoadFirst256(in source, index, count)).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreUInt16(V256<T> bits, ref ushort target, nint index, int count, bool streaming)
+    {
+        if (count >= Count)
+            HalfMemory.Store(bits.lanes.AsUInt32(), ref target, index, streaming);
+        else
+            HalfMemory.StoreFirst(bits.lanes.AsUInt32(), ref target, index, count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> AddBits(V256<T> left, V256<T> right) => new((left.lanes.AsUInt32() + right.lanes.AsUInt32()).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> ShiftLeft(V256<T> bits, int count) => new((bits.lanes.AsUInt32() << count).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> ShiftRight(V256<T> bits, int count) => new((bits.lanes.AsUInt32() >> count).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256<T> LoadCondition(ref readonly byte source, nint index, int count)
     {
         if (!Avx2.IsSupported || count < Count)

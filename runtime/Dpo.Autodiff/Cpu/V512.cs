@@ -161,6 +161,33 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> LoadUInt16(ref readonly ushort source, nint index, int count) =>
+        new((count >= Count ? HalfMemory.Load512(in source, index) : HalfMemory.LoadFirst512(in source, index, count)).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreUInt16(V512<T> bits, ref ushort target, nint index, int count, bool streaming)
+    {
+        if (count >= Count)
+            HalfMemory.Store(bits.lanes.AsUInt32(), ref target, index, streaming);
+        else
+            HalfMemory.StoreFirst(bits.lanes.AsUInt32(), ref target, index, count);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> AddBits(V512<T> left, V512<T> right) => new((left.lanes.AsUInt32() + right.lanes.AsUInt32()).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> ShiftLeft(V512<T> bits, int count) => new((bits.lanes.AsUInt32() << count).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> ShiftRight(V512<T> bits, int count) => new((bits.lanes.AsUInt32() >> count).As<uint, T>());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512<T> LoadCondition(ref readonly byte source, nint index, int count)
     {
         if (!Avx512F.IsSupported || count < Count)

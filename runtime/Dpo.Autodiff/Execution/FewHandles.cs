@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Dpo.Autodiff.Cpu;
 
 namespace Dpo.Autodiff.Execution;
 
@@ -12,6 +13,13 @@ internal struct FewHandles
     internal const int Length = 32;
 
     private nint first;
+}
+
+/// <summary>Room for the buffers of a call.</summary>
+[InlineArray(FewHandles.Length)]
+internal struct FewBuffers
+{
+    private KernelBuffer first;
 }
 
 /// <summary>Room for the sizes of a tensor.</summary>

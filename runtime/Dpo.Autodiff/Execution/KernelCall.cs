@@ -29,8 +29,11 @@ internal readonly ref struct KernelCall
     /// <summary>The handle of each parameter's tensor, 0 where it is absent or not read.</summary>
     internal required ReadOnlySpan<nint> Parameters { get; init; }
 
-    /// <summary>The dtype of each parameter's tensor, -1 where it is absent. Only a forward has them.</summary>
-    internal ReadOnlySpan<sbyte> DTypes { get; init; }
+    /// <summary>The dtype of each parameter's tensor, -1 where it is absent.</summary>
+    internal required ReadOnlySpan<sbyte> DTypes { get; init; }
+
+    /// <summary>Whether gradients are what the caller gets, and may be rounded to their parameters' dtypes; others are still to be scaled.</summary>
+    internal bool HasFinalGradients { get; init; }
 
     /// <summary>The handle of each result's upstream gradient, 0 where there is none; a scalar's is then <see cref="AbsentUpstream"/>.</summary>
     internal ReadOnlySpan<nint> Upstreams { get; init; }
@@ -116,6 +119,9 @@ internal readonly ref struct KernelCall
             return false;
         }
     }
+
+    /// <summary>The dtype that a result or gradient has for the caller.</summary>
+    internal ScalarType FinalType(Slot slot) => slot.Role == SlotRole.Result ? ResultType(slot.Index) : (ScalarType)DTypes[slot.Index];
 
     /// <summary>The dtype that a result is promoted to.</summary>
     internal ScalarType ResultType(int result)

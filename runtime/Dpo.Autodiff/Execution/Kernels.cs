@@ -31,18 +31,19 @@ public readonly record struct Slot(SlotRole Role, int Index, ElementKind Kind);
 /// <summary>Where a loop kernel finds an argument.</summary>
 /// <param name="Buffer">The buffer's id in the loop program.</param>
 /// <param name="Slot">The argument.</param>
+/// <param name="IsStored">Whether the kernel takes it in the tensor's own dtype.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public readonly record struct KernelArgument(int Buffer, Slot Slot);
+public readonly record struct KernelArgument(int Buffer, Slot Slot, bool IsStored = false);
 
 /// <summary>Runs a loop kernel on the calling thread and the thread team.</summary>
 /// <param name="isDouble">Whether the compute type is double; float otherwise.</param>
-/// <param name="buffers">The address of each buffer.</param>
+/// <param name="buffers">The memory of each buffer.</param>
 /// <param name="extents">The size of each named axis.</param>
 /// <param name="scalars">The scalars that the host computed.</param>
 /// <param name="needs">Bit k is set if gradient k is wanted.</param>
 /// <returns>What was wrong with the data.</returns>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public delegate KernelFault KernelLaunch(bool isDouble, Span<nint> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs);
+public delegate KernelFault KernelLaunch(bool isDouble, Span<KernelBuffer> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs);
 
 /// <summary>A kernel of vector loops, for tensors in the machine's own memory.</summary>
 /// <param name="launch">Runs it.</param>

@@ -1,18 +1,19 @@
 using System.Runtime.CompilerServices;
 using Dpo.Autodiff.Cpu;
 using Dpo.Autodiff.Native;
+using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Execution;
 
-/// <summary>Runs a loop kernel on the memory of its arguments: plain memory as it is, other tensors as copies of the kernel's element type.</summary>
+/// <summary>Runs a loop kernel on the memory of its arguments: plain memory as it is, of any dtype where the kernel asks for none; other tensors as copies of the kernel's element type.</summary>
 internal static unsafe class LoopCall
 {
 
-    /// <summary>Runs the kernel. The outputs are new tensors of the compute type, of Int64 or Bool; where it throws there are none.</summary>
+    /// <summary>Runs the kernel. The outputs are new tensors of the caller's dtype, the compute type, Int64 or Bool; where it throws there are none.</summary>
     internal static void Run(LoopKernel kernel, in KernelCall call, Span<nint> outputs)
     {
-        var few = default(FewHandles);
-        var buffers = kernel.Buffers <= FewHandles.Length ? few[..kernel.Buffers] : new nint[kernel.Buffers];
+        var few = default(FewBuffers);
+        var buffers = kernel.Buffers <= FewHandles.Length ? few[..kernel.Buffers] : new KernelBuffer[kernel.Buffers];
         var arguments = kernel.Arguments;
         var fewCopies = default(FewHandles);
         Span<nint> copies = arguments.Length <= FewHandles.Length ? fewCopies : new nint[arguments.Length];
@@ -30,10 +31,10 @@ internal static unsafe class LoopCall
                 var slot = argument.Slot;
                 buffers[argument.Buffer] = slot.Role switch
                 {
-                    SlotRole.Parameter => Input(call, call.Parameters[slot.Index], slot, copies, ref copied),
+                    SlotRole.Parameter => Input(call, call.Parameters[slot.Index], argument, copies, ref copied),
                     SlotRole.Upstream when call.Upstreams.IsEmpty || call.Upstreams[slot.Index] == 0 => (nint)(&scalar),
-                    SlotRole.Upstream => Input(call, call.Upstreams[slot.Index], slot, copies, ref copied),
-                    _ => Output(call, slot, outputs),
+                    SlotRole.Upstream => Input(call, call.Upstreams[slot.Index], argument, copies, ref copied),
+                    _ => Output(call, argument, outputs),
                 };
             }
 
@@ -52,25 +53,28 @@ internal static unsafe class LoopCall
         }
     }
 
-    private static nint Input(in KernelCall call, nint handle, Slot slot, Span<nint> copies, ref int copied)
+    private static KernelBuffer Input(in KernelCall call, nint handle, KernelArgument argument, Span<nint> copies, ref int copied)
     {
         if (handle == 0)
             return 0;
-        var dtype = call.DType(slot.Kind);
-        if (TensorHandle.DType(handle) != dtype || !TensorHandle.IsPlain(handle))
+        var slot = argument.Slot;
+        var own = call.DType(slot.Kind);
+        var dtype = TensorHandle.DType(handle);
+        if (!TensorHandle.IsPlain(handle) || (dtype != own && !argument.IsStored))
         {
-            handle = TensorHandle.Convert(handle, dtype);
+            handle = TensorHandle.Convert(handle, argument.IsStored ? dtype : own);
             copies[copied++] = handle;
         }
 
         var data = TensorHandle.Data(handle);
         if (data == 0 && TensorHandle.Borrow(handle, static tensor => tensor.numel()) != 0)
             throw BindingProblem.Unreadable(call.Spec, call.Spec.Parameters[slot.Role == SlotRole.Parameter ? slot.Index : 0]);
-        return data;
+        return new(data, argument.IsStored && dtype != own ? Storage(dtype) : StorageType.Own);
     }
 
-    private static nint Output(in KernelCall call, Slot slot, Span<nint> outputs)
+    private static KernelBuffer Output(in KernelCall call, KernelArgument argument, Span<nint> outputs)
     {
+        var slot = argument.Slot;
         var output = call.Output(slot);
         if (!call.Wants(output))
             return 0;
@@ -78,9 +82,26 @@ internal static unsafe class LoopCall
         var few = default(FewSizes);
         var sizes = axes.Length <= FewSizes.Length ? few[..axes.Length] : new long[axes.Length];
         call.Sizes(axes, sizes);
-        outputs[output] = TensorHandle.Empty(call.DType(slot.Kind), sizes, out var data);
-        return data;
+        var own = call.DType(slot.Kind);
+        var dtype = argument.IsStored && (slot.Role == SlotRole.Result || call.HasFinalGradients) ? call.FinalType(slot) : own;
+        if (!DTypePromotion.IsFloating(dtype))
+            dtype = own;
+        outputs[output] = TensorHandle.Empty(dtype, sizes, out var data);
+        return new(data, dtype == own ? StorageType.Own : Storage(dtype));
     }
+
+    private static StorageType Storage(ScalarType dtype) => dtype switch
+    {
+        ScalarType.BFloat16 => StorageType.BFloat16,
+        ScalarType.Float16 => StorageType.Float16,
+        ScalarType.Float32 => StorageType.Float32,
+        ScalarType.Float64 => StorageType.Float64,
+        ScalarType.Int64 => StorageType.Int64,
+        ScalarType.Int32 => StorageType.Int32,
+        ScalarType.Int16 => StorageType.Int16,
+        ScalarType.Int8 => StorageType.Int8,
+        _ => StorageType.Byte,
+    };
 
     private static ObjectiveArgumentException Fault(LoopKernel kernel, ObjectiveSpec spec, KernelFault fault)
     {

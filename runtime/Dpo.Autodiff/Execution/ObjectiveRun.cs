@@ -93,6 +93,7 @@ public static class ObjectiveRun
             Role = KernelRole.ValueAndGradient,
             Parameters = handles,
             DTypes = dtypes,
+            HasFinalGradients = true,
             Upstreams = upstreams,
             AbsentUpstream = 1,
             Extents = extents,

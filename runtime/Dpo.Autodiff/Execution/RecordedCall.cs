@@ -13,7 +13,7 @@ internal sealed class RecordedCall
     private readonly long[] extents;
     private readonly double[] scalars;
     private readonly bool isDouble;
-    private readonly int parameters;
+    private readonly sbyte[] dtypes;
     private readonly nint[] precomputed;
     private bool isPrecomputed;
     private bool isDisposed;
@@ -27,14 +27,8 @@ internal sealed class RecordedCall
         extents = call.Extents.ToArray();
         scalars = call.Scalars.ToArray();
         isDouble = call.IsDouble;
-        parameters = call.Parameters.Length;
         precomputed = new nint[Variant.Gradients.Length];
-        DTypes = new ScalarType[Variant.Gradients.Length];
-        for (var k = 0; k < DTypes.Length; k++)
-        {
-            if ((needs & (1UL << k)) != 0)
-                DTypes[k] = TensorHandle.DType(call.Parameters[Variant.Gradients[k]]);
-        }
+        dtypes = call.DTypes.ToArray();
     }
 
     internal ObjectiveSpec Spec { get; }
@@ -46,9 +40,6 @@ internal sealed class RecordedCall
 
     /// <summary>The results that are part of the graph, in order: each has an upstream gradient.</summary>
     internal int[] Results { get; }
-
-    /// <summary>The dtype of each gradient: its parameter's.</summary>
-    internal ScalarType[] DTypes { get; }
 
     /// <summary>Takes the gradients that the forward computed, in the compute type, for an upstream gradient of 1.</summary>
     internal void Keep(ReadOnlySpan<nint> gradients)
@@ -94,7 +85,7 @@ internal sealed class RecordedCall
             if (precomputed[k] == 0)
                 continue;
             GradientScale.Apply(precomputed[k], upstream);
-            gradients[k] = TensorHandle.Cast(precomputed[k], DTypes[k]);
+            gradients[k] = TensorHandle.Cast(precomputed[k], DType(k));
             precomputed[k] = 0;
         }
     }
@@ -102,7 +93,7 @@ internal sealed class RecordedCall
     private void Compute(ReadOnlySpan<nint> upstreams, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
     {
         var count = Variant.Results.Length;
-        var inputs = new nint[parameters];
+        var inputs = new nint[dtypes.Length];
         var given = new nint[count];
         var zeros = new nint[count];
         var outputs = new nint[count + Variant.Gradients.Length];
@@ -115,6 +106,8 @@ internal sealed class RecordedCall
                 Variant = Variant,
                 Role = KernelRole.Gradient,
                 Parameters = inputs,
+                DTypes = dtypes,
+                HasFinalGradients = true,
                 Upstreams = given,
                 AbsentUpstream = 0,
                 Extents = extents,
@@ -136,7 +129,7 @@ internal sealed class RecordedCall
                     continue;
                 gradients[k] = outputs[count + k];
                 outputs[count + k] = 0;
-                gradients[k] = isRecorded ? TensorHandle.CastRecorded(gradients[k], DTypes[k]) : TensorHandle.Cast(gradients[k], DTypes[k]);
+                gradients[k] = isRecorded ? TensorHandle.CastRecorded(gradients[k], DType(k)) : TensorHandle.Cast(gradients[k], DType(k));
             }
         }
         finally
@@ -146,6 +139,9 @@ internal sealed class RecordedCall
             TensorHandle.DisposeAll(outputs);
         }
     }
+
+    // A gradient's dtype is its parameter's.
+    private ScalarType DType(int gradient) => (ScalarType)dtypes[Variant.Gradients[gradient]];
 
     private static nint Zeros(in KernelCall call, int result)
     {

@@ -16,7 +16,7 @@ internal sealed class SimdCode
     /// <summary>Both compute types on every width.</summary>
     public static readonly SimdMachine[] Machines = [.. new[] { 512, 256, 128 }.SelectMany(b => new SimdMachine[] { new(true, b), new(false, b) })];
 
-    private delegate KernelFault KernelCall(Span<nint> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs);
+    private delegate KernelFault KernelCall(Span<KernelBuffer> buffers, ReadOnlySpan<long> extents, ReadOnlySpan<double> scalars, ulong needs);
 
     private readonly IReadOnlyList<LoopProgram> programs;
     private readonly IReadOnlyList<string> axes;
@@ -42,7 +42,7 @@ internal sealed class SimdCode
     {
         var program = programs[kernel];
         var memory = new Array?[program.Buffers.Count];
-        var table = new nint[program.Buffers.Count];
+        var table = new KernelBuffer[program.Buffers.Count];
         var gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
         foreach (var buffer in program.Buffers)
         {
@@ -76,7 +76,7 @@ internal sealed class SimdCode
     }
 
     // One more element than the kernel may touch, with a value that must stay.
-    private static unsafe T[] Pinned<T>(long length, nint[] table, int buffer)
+    private static unsafe T[] Pinned<T>(long length, KernelBuffer[] table, int buffer)
         where T : unmanaged
     {
         var array = GC.AllocateArray<T>((int)length + 1, pinned: true);
@@ -88,7 +88,7 @@ internal sealed class SimdCode
     private static string Entries(int kernel) => string.Concat(Machines.Select(m =>
     {
         var type = m.IsDouble ? "double" : "float";
-        return $"    internal static global::Dpo.Autodiff.Cpu.KernelFault Run{kernel}_{type}_{m.Bits}(global::System.Span<nint> buffers, global::System.ReadOnlySpan<long> extents, global::System.ReadOnlySpan<double> scalars, ulong needs) =>\n"
+        return $"    internal static global::Dpo.Autodiff.Cpu.KernelFault Run{kernel}_{type}_{m.Bits}(global::System.Span<global::Dpo.Autodiff.Cpu.KernelBuffer> buffers, global::System.ReadOnlySpan<long> extents, global::System.ReadOnlySpan<double> scalars, ulong needs) =>\n"
             + $"        global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<Kernel{kernel}, {type}, global::Dpo.Autodiff.Cpu.V{m.Bits}<{type}>>(buffers, extents, scalars, needs);\n";
     }));
 }

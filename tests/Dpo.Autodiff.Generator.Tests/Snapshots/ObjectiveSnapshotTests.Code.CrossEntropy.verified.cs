@@ -115,7 +115,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var vocabCount = frame.Extent(1);
         frame.Allocate<T>(5, 1);
         frame.Allocate<T>(6, 1);
-        ref var valueOut = ref frame.Real<T>(2);
+        var valueOut = frame.Reals<T>(2);
         ref var sum17 = ref frame.Real<T>(5);
         ref var sum18 = ref frame.Real<T>(6);
         frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
@@ -124,7 +124,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var sum17Value = V.Broadcast(ref sum17, 0);
         var sum18Value = V.Broadcast(ref sum18, 0);
         var value = sum17Value / sum18Value;
-        valueOut = V.Element(value, 0);
+        valueOut.Set(0, V.Element(value, 0));
     }
 
     // max2[token] = max[vocab](logits)
@@ -138,24 +138,25 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
         {
             var vocabCount = frame.Extent(1);
-            ref var logits = ref frame.Real<T>(0);
-            ref var label = ref frame.Index(1);
+            var logits = frame.Reals<T>(0);
+            var label = frame.Integers(1);
+            var logitsRows = frame.Rows<T>(0, vocabCount);
             var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
-                var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
+                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                var labelValue = label[token];
                 var v1 = V.Condition(labelValue != -100L);
                 sum18.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
                     max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
                 }
-                var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
                 var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
+                var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
@@ -163,9 +164,8 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 }
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v9Index = frame.InRange(0, v9, vocabCount, V.AnyLane(v1));
-                var v11 = (V.AnyLane(v1) ? V.Broadcast(ref logits, v9Index + token * vocabCount) : default) - max2Value;
-                var v16 = V.Where(v1, -(v11 - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)))), V.Create(0));
-                sum17.Add(v16, 1);
+                var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v9Index + token * vocabCount) : default) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
+                sum17.Add(V.Where(v1, -v14, V.Create(0)), 1);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(0, block));
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17, ref frame.Partial(1, block));
@@ -188,7 +188,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             frame.Allocate<T>(8, tokenCount);
         frame.Allocate<T>(9, 1);
         frame.Allocate<T>(10, 1);
-        ref var valueOut = ref frame.Real<T>(3);
+        var valueOut = frame.Reals<T>(3);
         ref var sum18 = ref frame.Real<T>(9);
         ref var sum19 = ref frame.Real<T>(10);
         frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
@@ -201,7 +201,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var sum18Value = V.Broadcast(ref sum18, 0);
         var sum19Value = V.Broadcast(ref sum19, 0);
         var value = sum18Value / sum19Value;
-        valueOut = V.Element(value, 0);
+        valueOut.Set(0, V.Element(value, 0));
     }
 
     // max3All[token] = max[vocab](logits)
@@ -216,19 +216,20 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         {
             var vocabCount = frame.Extent(1);
             var needsLogits = frame.Needs(0);
-            ref var logits = ref frame.Real<T>(0);
-            ref var label = ref frame.Index(1);
+            var logits = frame.Reals<T>(0);
+            var label = frame.Integers(1);
             ref var max3All = ref frame.Real<T>(6);
             ref var sum7All = ref frame.Real<T>(8);
+            var logitsRows = frame.Rows<T>(0, vocabCount);
             var sum19 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
-                var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
+                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                var labelValue = label[token];
                 var v1 = V.Condition(labelValue != -100L);
                 sum19.Add(v1 & V.Create(1), 1);
                 var max3 = V.Create(double.NegativeInfinity);
-                ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
@@ -252,7 +253,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 }
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v10Index = frame.InRange(0, v10, vocabCount, V.AnyLane(v1));
-                var v12 = (V.AnyLane(v1) ? V.Broadcast(ref logits, v10Index + token * vocabCount) : default) - max3Value;
+                var v12 = (V.AnyLane(v1) ? logits.Broadcast<V>(v10Index + token * vocabCount) : default) - max3Value;
                 sum18.Add(V.Where(v1, -(v12 - V.Log(sum7Value)), V.Create(0)), 1);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum19, ref frame.Partial(0, block));
@@ -269,32 +270,35 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         {
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
-            ref var label = ref frame.Index(1);
-            ref var dValue = ref frame.Real<T>(2);
+            var label = frame.Integers(1);
+            var dValue = frame.Reals<T>(2);
             ref var max3All = ref frame.Real<T>(6);
             ref var sum7All = ref frame.Real<T>(8);
             ref var sum19 = ref frame.Real<T>(10);
             var streamsDLogitsOut = frame.Streams<T>(4, tokenCount * vocabCount);
-            var dValueValue = V.Broadcast(ref dValue, 0);
+            var dLogitsOutRows = frame.Rows<T>(4, vocabCount, tokenCount * vocabCount);
+            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var dValueValue = dValue.Broadcast<V>(0);
             var sum19Value = V.Broadcast(ref sum19, 0);
             var v24 = dValueValue / sum19Value;
             var v25 = -v24;
             for (var token = begin; token < end; token++)
             {
-                var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
+                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
+                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
+                var labelValue = label[token];
                 var max3AllValue = V.Broadcast(ref max3All, token);
                 var v32 = v24 / V.Broadcast(ref sum7All, token);
                 var v20 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v18 = V.Condition(labelValue != -100L);
-                ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
-                ref var dLogitsOutRow = ref frame.Real<T>(4, token * vocabCount);
-                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
                     var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max3AllValue) * v32);
                     V.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
                 }
+                dLogitsOutRows.Flush<V>(token * vocabCount);
             }
         }
     }
@@ -337,16 +341,17 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
         {
             var vocabCount = frame.Extent(1);
-            ref var label = ref frame.Index(1);
+            var label = frame.Integers(1);
             ref var max13All = ref frame.Real<T>(6);
             ref var sum17All = ref frame.Real<T>(8);
+            var logitsRows = frame.Rows<T>(0, vocabCount);
             var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
-                var v1 = V.Condition(global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token) != -100L);
+                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                var v1 = V.Condition(label[token] != -100L);
                 sum7.Add(v1 & V.Create(1), 1);
                 var max13 = V.Create(double.NegativeInfinity);
-                ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
@@ -375,32 +380,35 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         {
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
-            ref var label = ref frame.Index(1);
-            ref var dValue = ref frame.Real<T>(2);
+            var label = frame.Integers(1);
+            var dValue = frame.Reals<T>(2);
             ref var sum7 = ref frame.Real<T>(4);
             ref var max13All = ref frame.Real<T>(6);
             ref var sum17All = ref frame.Real<T>(8);
             var streamsDLogitsOut = frame.Streams<T>(3, tokenCount * vocabCount);
-            var dValueValue = V.Broadcast(ref dValue, 0);
+            var dLogitsOutRows = frame.Rows<T>(3, vocabCount, tokenCount * vocabCount);
+            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var dValueValue = dValue.Broadcast<V>(0);
             var sum7Value = V.Broadcast(ref sum7, 0);
             var v16 = dValueValue / sum7Value;
             var v17 = -v16;
             for (var token = begin; token < end; token++)
             {
-                var labelValue = global::System.Runtime.CompilerServices.Unsafe.Add(ref label, token);
+                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
+                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
+                var labelValue = label[token];
                 var max13AllValue = V.Broadcast(ref max13All, token);
                 var v24 = v16 / V.Broadcast(ref sum17All, token);
                 var v12 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v10 = V.Condition(labelValue != -100L);
-                ref var logitsRow = ref frame.Real<T>(0, token * vocabCount);
-                ref var dLogitsOutRow = ref frame.Real<T>(3, token * vocabCount);
-                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
                     var v26 = V.Where(V.IsEqual(vocab, v12), v17, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max13AllValue) * v24);
                     V.Store(V.Where(v10, v26, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
                 }
+                dLogitsOutRows.Flush<V>(token * vocabCount);
             }
         }
     }
@@ -557,28 +565,28 @@ static partial class C
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValue0>,
                     7,
                     [
-                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // logits
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer)), // label
-                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // Value
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                     ]),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndGradient0>,
                     11,
                     [
-                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // logits
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer)), // label
-                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_Value
-                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // Value
-                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_logits
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
+                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
                     ]),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyGradient0>,
                     9,
                     [
-                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // logits
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer)), // label
-                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_Value
-                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_logits
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
                     ]),
                 TorchValue = new(
                     CrossEntropyTorch0.Value,

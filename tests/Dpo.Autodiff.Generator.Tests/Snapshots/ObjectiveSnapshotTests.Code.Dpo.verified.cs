@@ -133,7 +133,7 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     {
         var pairCount = frame.Extent(0);
         frame.Allocate<T>(7, 1);
-        ref var lossOut = ref frame.Real<T>(4);
+        var lossOut = frame.Reals<T>(4);
         ref var sum10 = ref frame.Real<T>(7);
         var scalar1 = V.Create(frame.Scalar(1)); // pair
         frame.ForEachBlock<Stage0, T, V>(pairCount, accumulators: 1);
@@ -141,7 +141,7 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var sum10Value = V.Broadcast(ref sum10, 0);
         var v11 = sum10Value / scalar1;
         var loss = -v11;
-        lossOut = V.Element(loss, 0);
+        lossOut.Set(0, V.Element(loss, 0));
     }
 
     // chosenReward[pair] = beta * (chosen - referenceChosen)
@@ -188,7 +188,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsChosen = frame.Needs(0);
         var needsRejected = frame.Needs(1);
         frame.Allocate<T>(10, 1);
-        ref var lossOut = ref frame.Real<T>(5);
+        var lossOut = frame.Reals<T>(5);
         ref var sum11 = ref frame.Real<T>(10);
         var scalar1 = V.Create(frame.Scalar(1)); // pair
         frame.ForEachBlock<Stage0, T, V>(pairCount, accumulators: 1);
@@ -196,7 +196,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var sum11Value = V.Broadcast(ref sum11, 0);
         var v17 = sum11Value / scalar1;
         var loss = -v17;
-        lossOut = V.Element(loss, 0);
+        lossOut.Set(0, V.Element(loss, 0));
     }
 
     // chosenReward[pair] = beta * (chosen - referenceChosen)
@@ -217,7 +217,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var rejected = ref frame.Real<T>(1);
             ref var referenceChosen = ref frame.Real<T>(2);
             ref var referenceRejected = ref frame.Real<T>(3);
-            ref var dLoss = ref frame.Real<T>(4);
+            var dLoss = frame.Reals<T>(4);
             ref var chosenRewardOut = ref frame.Real<T>(6);
             ref var rejectedRewardOut = ref frame.Real<T>(7);
             ref var dChosenOut = ref frame.Real<T>(8);
@@ -231,7 +231,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var v13 = default(V);
             if (needsChosen || needsRejected)
             {
-                var dLossValue = V.Broadcast(ref dLoss, 0);
+                var dLossValue = dLoss.Broadcast<V>(0);
                 v13 = dLossValue * scalar3;
             }
             var sum11 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
@@ -294,14 +294,14 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var rejected = ref frame.Real<T>(1);
             ref var referenceChosen = ref frame.Real<T>(2);
             ref var referenceRejected = ref frame.Real<T>(3);
-            ref var dLoss = ref frame.Real<T>(4);
+            var dLoss = frame.Reals<T>(4);
             ref var dChosenOut = ref frame.Real<T>(5);
             ref var dRejectedOut = ref frame.Real<T>(6);
             var streamsDChosenOut = frame.Streams<T>(5, pairCount);
             var streamsDRejectedOut = frame.Streams<T>(6, pairCount);
             var scalar3 = V.Create(frame.Scalar(3)); // beta / pair
             var scalar4 = V.Create(frame.Scalar(4)); // -beta
-            var dLossValue = V.Broadcast(ref dLoss, 0);
+            var dLossValue = dLoss.Broadcast<V>(0);
             var v10 = dLossValue * scalar3;
             for (var pair = begin; pair < end; pair += V.Count)
             {
@@ -474,7 +474,7 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejected
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // referenceChosen
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real)), // referenceRejected
-                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // loss
+                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // loss
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // chosenReward
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejectedReward
                     ]),
@@ -486,8 +486,8 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejected
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // referenceChosen
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real)), // referenceRejected
-                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_loss
-                        new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // loss
+                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_loss
+                        new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // loss
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // chosenReward
                         new(7, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejectedReward
                         new(8, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_chosen
@@ -501,7 +501,7 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejected
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // referenceChosen
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real)), // referenceRejected
-                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_loss
+                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_loss
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_chosen
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_rejected
                     ]),

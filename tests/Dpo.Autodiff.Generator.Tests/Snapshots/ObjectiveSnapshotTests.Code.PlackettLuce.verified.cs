@@ -107,14 +107,14 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var listCount = frame.Extent(0);
         var itemCount = frame.Extent(1);
         frame.Allocate<T>(4, 1);
-        ref var valueOut = ref frame.Real<T>(1);
+        var valueOut = frame.Reals<T>(1);
         ref var sum5 = ref frame.Real<T>(4);
         var scalar0 = V.Create(frame.Scalar(0)); // list
         frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
         sum5 = T.CreateTruncating(frame.Sum(0));
         var sum5Value = V.Broadcast(ref sum5, 0);
         var value = sum5Value / scalar0;
-        valueOut = V.Element(value, 0);
+        valueOut.Set(0, V.Element(value, 0));
     }
 
     // flip1[list item] = score[list |item|-1-item]
@@ -127,15 +127,17 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
         {
             var itemCount = frame.Extent(1);
+            var score = frame.Reals<T>(0);
+            var scoreRows = frame.Rows<T>(0, itemCount);
             ref var flip1 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp2 = ref frame.Take<T>(itemCount);
             var sum5 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var list = begin; list < end; list++)
             {
-                ref var scoreRow = ref frame.Real<T>(0, list * itemCount);
+                ref var scoreRow = ref scoreRows.Read<V>(list * itemCount);
                 for (nint item = 0; item < itemCount; item++)
                 {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(V.Broadcast(ref scoreRow, itemCount - 1 - item), 0);
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
                 for (nint item = 0; item < itemCount; item += V.Count)
@@ -160,14 +162,14 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var itemCount = frame.Extent(1);
         var needsScore = frame.Needs(0);
         frame.Allocate<T>(6, 1);
-        ref var valueOut = ref frame.Real<T>(2);
+        var valueOut = frame.Reals<T>(2);
         ref var sum6 = ref frame.Real<T>(6);
         var scalar0 = V.Create(frame.Scalar(0)); // list
         frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
         sum6 = T.CreateTruncating(frame.Sum(0));
         var sum6Value = V.Broadcast(ref sum6, 0);
         var value = sum6Value / scalar0;
-        valueOut = V.Element(value, 0);
+        valueOut.Set(0, V.Element(value, 0));
     }
 
     // flip2[list item] = score[list |item|-1-item]
@@ -185,9 +187,12 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
             var needsScore = frame.Needs(0);
-            ref var dValue = ref frame.Real<T>(1);
+            var score = frame.Reals<T>(0);
+            var dValue = frame.Reals<T>(1);
             var streamsDScoreOut = frame.Streams<T>(3, listCount * itemCount);
             var scalar0 = V.Create(frame.Scalar(0)); // list
+            var dScoreOutRows = frame.Rows<T>(3, itemCount, listCount * itemCount);
+            var scoreRows = frame.Rows<T>(0, itemCount);
             ref var flip2 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp3 = ref frame.Take<T>(itemCount);
             ref var negate10 = ref frame.Take<T>(itemCount);
@@ -195,16 +200,16 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var v11 = default(V);
             if (needsScore)
             {
-                var dValueValue = V.Broadcast(ref dValue, 0);
+                var dValueValue = dValue.Broadcast<V>(0);
                 v11 = dValueValue / scalar0;
             }
             var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var list = begin; list < end; list++)
             {
-                ref var scoreRow = ref frame.Real<T>(0, list * itemCount);
+                ref var scoreRow = ref scoreRows.Read<V>(list * itemCount);
                 for (nint item = 0; item < itemCount; item++)
                 {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(V.Broadcast(ref scoreRow, itemCount - 1 - item), 0);
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
                 for (nint item = 0; item < itemCount; item += V.Count)
@@ -220,7 +225,7 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 if (needsScore)
                 {
                     global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate10, 1, ref logcumsumexp11, 1, itemCount, true);
-                    ref var dScoreOutRow = ref frame.Real<T>(3, list * itemCount);
+                    ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
                     var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
                     for (nint item = 0; item < itemCount; item += V.Count)
                     {
@@ -229,6 +234,7 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                         var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                         V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
                     }
+                    dScoreOutRows.Flush<V>(list * itemCount);
                 }
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum6, ref frame.Partial(0, block));
@@ -264,21 +270,24 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
-            ref var dValue = ref frame.Real<T>(1);
+            var score = frame.Reals<T>(0);
+            var dValue = frame.Reals<T>(1);
             var streamsDScoreOut = frame.Streams<T>(2, listCount * itemCount);
             var scalar0 = V.Create(frame.Scalar(0)); // list
+            var dScoreOutRows = frame.Rows<T>(2, itemCount, listCount * itemCount);
             ref var flip2 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp3 = ref frame.Take<T>(itemCount);
             ref var negate6 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp7 = ref frame.Take<T>(itemCount);
-            var dValueValue = V.Broadcast(ref dValue, 0);
+            var dValueValue = dValue.Broadcast<V>(0);
             var v8 = dValueValue / scalar0;
             for (var list = begin; list < end; list++)
             {
-                ref var scoreRow = ref frame.Real<T>(0, list * itemCount);
+                ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
+                var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
                 for (nint item = 0; item < itemCount; item++)
                 {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(V.Broadcast(ref scoreRow, itemCount - 1 - item), 0);
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
                 for (nint item = 0; item < itemCount; item += V.Count)
@@ -287,8 +296,6 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate6, item, count);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate6, 1, ref logcumsumexp7, 1, itemCount, true);
-                ref var dScoreOutRow = ref frame.Real<T>(2, list * itemCount);
-                var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
                 for (nint item = 0; item < itemCount; item += V.Count)
                 {
                     var count = (int)nint.Min(itemCount - item, V.Count);
@@ -296,6 +303,7 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                     V.Store((V.Exp(logcumsumexp7Value + flip2Value) * v8) - v8, ref dScoreOutRow, item, count, streamsDScoreOutRow);
                 }
+                dScoreOutRows.Flush<V>(list * itemCount);
             }
         }
     }
@@ -415,25 +423,25 @@ static partial class C
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValue0>,
                     5,
                     [
-                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // score
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // Value
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                     ]),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValueAndGradient0>,
                     9,
                     [
-                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // score
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_Value
-                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // Value
-                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_score
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
+                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ]),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceGradient0>,
                     7,
                     [
-                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // score
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_Value
-                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_score
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ]),
                 TorchValue = new(
                     PlackettLuceTorch0.Value,

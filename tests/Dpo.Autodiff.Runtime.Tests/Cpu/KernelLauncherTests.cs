@@ -62,7 +62,7 @@ public class KernelLauncherTests
         Assert.Equal(total, double.CreateChecked(sum[0]), Math.Abs(total) * tolerance);
     }
 
-    private static KernelFault Launch<TKernel, T>(nint[] buffers, long[] extents, double[] scalars)
+    private static KernelFault Launch<TKernel, T>(KernelBuffer[] buffers, long[] extents, double[] scalars)
         where TKernel : ILoopKernel => KernelLauncher.Launch<TKernel>(typeof(T) == typeof(double), buffers, extents, scalars, ulong.MaxValue);
 
     private static T[] Pinned<T>(params T[] values)
