@@ -64,7 +64,22 @@ internal sealed class SimdStorage
             return false;
         if (path.FirstOrDefault(l => l.Variable.IsVector) is not { } lanes || kernel.Program.Buffers[buffer].Kind == ElementKind.Integer)
             return true;
-        return IsRow(buffer, index, lanes, path, SimdTree.Predicate(node), isWritten);
+        return IsScattered(buffer, index, lanes) || IsRow(buffer, index, lanes, path, SimdTree.Predicate(node), isWritten);
+    }
+
+    /// <summary>Whether the lanes are neither neighbours nor one place, so that each is found by its index.</summary>
+    private bool IsScattered(int buffer, EquatableArray<IndexExpression> index, SimdLoop lanes)
+    {
+        var extents = kernel.Program.Buffers[buffer].Extents;
+        for (var p = 0; p < extents.Count; p++)
+        {
+            if (index[p] is IndexExpression.Indirect indirect && SimdTree.Statements(lanes).Any(s => s.Defines == indirect.Value))
+                return true;
+            if (index[p] is IndexExpression.Affine affine && affine.Terms.Any(t => t.Loop == lanes.Variable.Id && (t.Stride != 1 || extents.Skip(p + 1).Any(e => !e.IsOne))))
+                return true;
+        }
+
+        return false;
     }
 
     /// <summary>Whether the lanes are neighbours in a row that begins where the loops outside stand.</summary>

@@ -22,6 +22,7 @@ public readonly unsafe struct StoredReals<T>
         V.Broadcast(buffer.Storage == StorageType.Own ? ((T*)buffer.Address)[index] : StoredMemory.Read<T>(buffer, index));
 
     /// <summary>The elements at <paramref name="indices"/>, in the first <paramref name="count"/> lanes; 0 in the others, and where the index is negative.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Gather<V>(Int64Lanes indices, int count)
         where V : struct, IVector<V, T> => buffer.Storage == StorageType.Own
         ? V.Gather(ref *(T*)buffer.Address, indices, count)

@@ -27,14 +27,14 @@ public class VectorTests
     [Fact]
     public void ScaleAndSignificandAreExact() => ForEachVector<Exponents>();
 
-    private interface ICheck
+    internal interface ICheck
     {
         static abstract void Run<T, V>()
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>;
     }
 
-    private static void ForEachVector<TCheck>()
+    internal static void ForEachVector<TCheck>()
         where TCheck : ICheck
     {
         TCheck.Run<float, V512<float>>();
@@ -45,7 +45,7 @@ public class VectorTests
         TCheck.Run<double, V128<double>>();
     }
 
-    private static void Same<T>(T expected, T actual, string what)
+    internal static void Same<T>(T expected, T actual, string what)
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         Assert.True(
             (T.IsNaN(expected) && T.IsNaN(actual)) || (expected == actual && T.IsNegative(expected) == T.IsNegative(actual)),
