@@ -90,7 +90,11 @@ public static class ObjectiveCompiler
         var backward = Clean(Differentiate.Backward(WithHost(forward, joint)));
         var value = LowerToLoops(WithHost(forward, backward), "Value");
         var valueAndGradient = LowerToLoops(WithHost(joint, value.Source), "ValueAndGradient");
-        var gradient = LowerToLoops(WithHost(backward, valueAndGradient.Source), "Gradient");
+        var whole = Lowered(Clean(Differentiate.Whole(WithHost(forward, valueAndGradient.Source))));
+        var (keeping, remaining) = Residuals.Split(whole);
+        var hasResiduals = keeping.Outputs.Any(o => o.Role == OutputRole.Residual);
+        var valueAndResiduals = hasResiduals ? Scheduler.Run(keeping, "ValueAndResiduals") : null;
+        var gradient = Scheduler.Run(remaining, "Gradient");
 
         // Passes only append to the host table: the last one holds all, and one table of scalars serves every program of the variant.
         var host = gradient.Source;
@@ -100,11 +104,13 @@ public static class ObjectiveCompiler
             WithHost(backward, host),
             value with { Source = WithHost(value.Source, host) },
             valueAndGradient with { Source = WithHost(valueAndGradient.Source, host) },
+            valueAndResiduals,
             gradient);
     }
 
-    private static LoopProgram LowerToLoops(Program program, string kernel) =>
-        Scheduler.Run(Clean(Lower.Run(program)), kernel);
+    private static LoopProgram LowerToLoops(Program program, string kernel) => Scheduler.Run(Lowered(program), kernel);
+
+    private static Program Lowered(Program program) => Clean(Lower.Run(program));
 
     private static Program Clean(Program program) => DeadCode.Run(Cse.Run(Simplify.Run(Cse.Run(program))));
 

@@ -63,7 +63,7 @@ internal sealed class SimdKernel
     public bool IsAssigned(int buffer) => writers.TryGetValue(buffer, out var nodes) && nodes.Any(n => n is LoopNode.Store);
 
     /// <summary>Whether a buffer may be written past the cache: whole, in memory, and of numbers.</summary>
-    public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient };
+    public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient or BufferRole.Residual };
 
     public int AxisId(string axis)
     {
@@ -107,7 +107,7 @@ internal sealed class SimdKernel
     public string BufferName(int id)
     {
         var buffer = Program.Buffers[id];
-        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) + "Out" : Plain(buffer.Name);
+        return IsOutput(buffer) ? Result(buffer) + "Out" : Plain(buffer.Name);
     }
 
     /// <summary>How a value is called that is not written where it is used.</summary>
@@ -123,7 +123,7 @@ internal sealed class SimdKernel
     public string AccumulatorName(SimdAccumulator accumulator)
     {
         var buffer = Program.Buffers[accumulator.Buffer];
-        return buffer.Role is BufferRole.Output or BufferRole.Gradient ? Result(buffer) : Plain(buffer.Name);
+        return IsOutput(buffer) ? Result(buffer) : Plain(buffer.Name);
     }
 
     /// <summary>
@@ -139,6 +139,8 @@ internal sealed class SimdKernel
     /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
     public int IndexBuffer(int value, int indexed) =>
         definitions.TryGetValue(value, out var node) && node is LoopNode.Load load && Program.Buffers[load.Buffer].Role == BufferRole.Input ? load.Buffer : indexed;
+
+    private static bool IsOutput(LoopBuffer buffer) => buffer.Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual;
 
     private static string Result(LoopBuffer buffer)
     {
@@ -161,7 +163,7 @@ internal sealed class SimdKernel
                 nodes.Add(statement.Node);
         }
 
-        if (statement.Node is LoopNode.Store { Operand.Kind: LoopAtomKind.Value } store && Program.Buffers[store.Buffer].Role is BufferRole.Output or BufferRole.Gradient)
+        if (statement.Node is LoopNode.Store { Operand.Kind: LoopAtomKind.Value } store && IsOutput(Program.Buffers[store.Buffer]))
             storedTo[((LoopNode.Store)statement.Node).Operand.Id] = ((LoopNode.Store)statement.Node).Buffer;
     }
 

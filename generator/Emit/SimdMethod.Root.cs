@@ -16,7 +16,7 @@ internal sealed partial class SimdMethod
         foreach (var buffer in program.Buffers)
         {
             var gate = kernel.Gates.Buffer(buffer.Id);
-            if (buffer.Scope != BufferScope.Global || buffer.Role is BufferRole.Input or BufferRole.Output || gate == SimdGate.Never)
+            if (buffer.Scope != BufferScope.Global || buffer.Role is BufferRole.Input or BufferRole.Output or BufferRole.Residual || gate == SimdGate.Never)
                 continue;
             var condition = gate.IsAlways ? "" : Condition(gate);
             if (buffer.Role == BufferRole.Gradient)

@@ -22,7 +22,21 @@ public sealed record Program(
 /// <param name="Variable">Its variable id.</param>
 /// <param name="Name">The parameter's name in the user's source; upstream gradients are named <c>d_</c> and the output's name.</param>
 /// <param name="Differentiable">Real, and not marked [NoGrad]: a gradient is produced for it.</param>
-public sealed record ProgramInput(int Variable, string Name, bool Differentiable);
+/// <param name="Role">What it is.</param>
+public sealed record ProgramInput(int Variable, string Name, bool Differentiable, InputRole Role = InputRole.Parameter);
+
+/// <summary>What an input of a program is.</summary>
+public enum InputRole
+{
+    /// <summary>A tensor parameter of the objective.</summary>
+    Parameter,
+
+    /// <summary>The upstream gradient of a result.</summary>
+    Upstream,
+
+    /// <summary>What the forward kept for the backward: the output of that role and name.</summary>
+    Residual,
+}
 
 /// <summary>An output: an atom-free variable under the name it has in the result.</summary>
 /// <param name="Name">The name: of a tuple element (or Item1, Value), or for a gradient the parameter's name.</param>
@@ -63,6 +77,9 @@ public enum OutputRole
 
     /// <summary>The gradient of a parameter.</summary>
     Gradient,
+
+    /// <summary>Kept for the backward.</summary>
+    Residual,
 }
 
 /// <summary>Results = Primitive[Parameters](Operands).</summary>

@@ -44,10 +44,10 @@ public class ProgramBuilder
 
     public TensorType TypeOf(Atom atom) => atom.IsVariable ? types[atom.Id] : TensorType.Scalar(ElementKind.Real);
 
-    public int Input(string name, TensorType type, bool differentiable)
+    public int Input(string name, TensorType type, bool differentiable, InputRole role = InputRole.Parameter)
     {
         var variable = Define(type);
-        inputs.Add(new ProgramInput(variable, name, differentiable));
+        inputs.Add(new ProgramInput(variable, name, differentiable, role));
         return variable;
     }
 

@@ -18,7 +18,7 @@ public static class ProgramPrinter
         foreach (var equation in program.Equations)
             text.Append("  ").Append(Print(program, equation)).Append('\n');
         foreach (var output in program.Outputs)
-            text.Append("  ").Append(output.Role == OutputRole.Result ? "result " : "gradient ").Append(output.Name)
+            text.Append("  ").Append(output.Role switch { OutputRole.Result => "result ", OutputRole.Gradient => "gradient ", _ => "residual " }).Append(output.Name)
                 .Append(" = %").Append(output.Variable).Append(output.Differentiable ? " differentiable" : "").Append('\n');
         return text.ToString();
     }

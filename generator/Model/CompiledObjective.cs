@@ -60,11 +60,13 @@ public abstract record Decision
 /// <param name="Backward">Gradients given one upstream input <c>d_NAME</c> per differentiable result.</param>
 /// <param name="Value">Forward as loops.</param>
 /// <param name="ValueAndGradient">Joint as loops.</param>
-/// <param name="Gradient">Backward as loops.</param>
+/// <param name="ValueAndResiduals">Results, and what the backward would have to compute again; null where nothing is worth keeping.</param>
+/// <param name="Gradient">The gradients given upstreams, and what was kept.</param>
 public sealed record Variant(
     Program Forward,
     Program Joint,
     Program Backward,
     LoopProgram Value,
     LoopProgram ValueAndGradient,
+    LoopProgram? ValueAndResiduals,
     LoopProgram Gradient);

@@ -15,7 +15,7 @@ public static class DeadCode
         var builder = ProgramBuilder.WithHostOf(program);
         var renamed = new int[program.Types.Count];
         foreach (var input in program.Inputs.Where(i => !isGradients || isRead[i.Variable]))
-            renamed[input.Variable] = builder.Input(input.Name, program.Types[input.Variable], input.Differentiable);
+            renamed[input.Variable] = builder.Input(input.Name, program.Types[input.Variable], input.Differentiable, input.Role);
         foreach (var equation in program.Equations.Where(e => e.Results.Any(r => isRead[r])))
         {
             var operands = equation.Operands.Select(o => o.IsVariable ? Atom.Variable(renamed[o.Id]) : o).ToArray();

@@ -12,20 +12,19 @@ namespace Dpo.Autodiff.Generator.Passes;
 public static class Differentiate
 {
     /// <summary>The results, and the gradients of the first one for every differentiable input.</summary>
-    public static Program Joint(Program forward)
-    {
-        forward = RewritingBuilder.Rewrite(forward, LoweringRules.BeforeDifferentiation);
-        var builder = RewritingBuilder.Continue(forward, AlgebraRules.Local, keepOutputs: true);
-        Append(builder, forward, [forward.Outputs[0]]);
-        return builder.Build();
-    }
+    public static Program Joint(Program forward) => Of(forward, o => o.Name == forward.Outputs[0].Name, keepOutputs: true);
+
+    /// <summary>The results, and the gradients given an upstream for every differentiable result.</summary>
+    public static Program Whole(Program forward) => Of(forward, o => o.Differentiable, keepOutputs: true);
 
     /// <summary>The gradients alone, given an upstream for every differentiable result.</summary>
-    public static Program Backward(Program forward)
+    public static Program Backward(Program forward) => Of(forward, o => o.Differentiable, keepOutputs: false);
+
+    private static Program Of(Program forward, Func<ProgramOutput, bool> isStart, bool keepOutputs)
     {
         forward = RewritingBuilder.Rewrite(forward, LoweringRules.BeforeDifferentiation);
-        var builder = RewritingBuilder.Continue(forward, AlgebraRules.Local);
-        Append(builder, forward, forward.Outputs.Where(o => o.Differentiable).ToArray());
+        var builder = RewritingBuilder.Continue(forward, AlgebraRules.Local, keepOutputs);
+        Append(builder, forward, forward.Outputs.Where(isStart).ToArray());
         return builder.Build();
     }
 
@@ -38,7 +37,7 @@ public static class Differentiate
             var type = forward.Types[result.Variable];
             if (type.Kind != ElementKind.Real)
                 continue;
-            var upstream = builder.Input("d_" + result.Name, type, differentiable: false);
+            var upstream = builder.Input("d_" + result.Name, type, differentiable: false, InputRole.Upstream);
             if (active[result.Variable])
                 Accumulate(builder, cotangents, result.Variable, new Cotangent(upstream, null));
         }

@@ -61,7 +61,7 @@ public sealed class RewritingBuilder : ProgramBuilder
         }
 
         foreach (var input in program.Inputs)
-            Rename(input.Variable, builder.Input(input.Name, program.Types[input.Variable], input.Differentiable));
+            Rename(input.Variable, builder.Input(input.Name, program.Types[input.Variable], input.Differentiable, input.Role));
         foreach (var equation in program.Equations)
         {
             var operands = equation.Operands.Select(o => o.IsVariable ? Atom.Variable(renamed[o.Id]) : o).ToArray();

@@ -58,7 +58,7 @@ public sealed class LoopInterpreter
             run.Visit(stage.Body, depth: 0);
         var outputs = new double[program.Source.Outputs.Count][];
         foreach (var buffer in program.Buffers)
-            if (buffer.Role is BufferRole.Output or BufferRole.Gradient)
+            if (buffer.Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual)
                 outputs[buffer.Argument] = run.memory[buffer.Id];
         return new LoopRun(outputs, run.loads, run.stores);
     }

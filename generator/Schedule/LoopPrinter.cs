@@ -49,8 +49,11 @@ public sealed class LoopPrinter
         Line(1, $"workspace: {LoopTraffic.Workspace(program)}");
         foreach (var buffer in program.Buffers)
             if (buffer.Role == BufferRole.Input)
-                Line(1, $"reads of {buffer.Name}: {traffic.Loads[buffer.Id]}");
+                Line(1, $"reads of {buffer.Name}: {traffic.Fetches[buffer.Id]}{Cached(traffic, buffer.Id)}");
     }
+
+    private static string Cached(LoopTraffic traffic, int buffer) =>
+        traffic.Loads[buffer] == traffic.Fetches[buffer] ? "" : $" from memory, {traffic.Loads[buffer]} with the cache";
 
     private void Print(LoopNode node, int indent)
     {

@@ -5,24 +5,23 @@ namespace Dpo.Autodiff.Generator.Schedule;
 /// <summary>What a loop program moves, counted from its text: elements, as polynomials in the sizes.</summary>
 /// <remarks>An access with a predicate counts whether or not it holds. Accumulators are registers and do not count.</remarks>
 /// <param name="Loads">Elements loaded from each buffer.</param>
+/// <param name="Fetches">Those of them that come from memory: a row that the same iteration loaded before is in the cache yet.</param>
 /// <param name="Stores">Elements stored or combined into each buffer; clearing one counts too.</param>
-public sealed record LoopTraffic(EquatableArray<Volume> Loads, EquatableArray<Volume> Stores)
+public sealed record LoopTraffic(EquatableArray<Volume> Loads, EquatableArray<Volume> Fetches, EquatableArray<Volume> Stores)
 {
     /// <summary>The bytes of an element in float32 programs; indices are int64, conditions bytes.</summary>
     public static long Bytes(ElementKind kind) => kind switch { ElementKind.Real => 4, ElementKind.Integer => 8, _ => 1 };
 
     public static LoopTraffic Of(LoopProgram program)
     {
-        var (loads, stores) = (new Volume[program.Buffers.Count], new Volume[program.Buffers.Count]);
-        for (var i = 0; i < loads.Length; i++)
-            loads[i] = stores[i] = Volume.Zero;
+        var count = new LoopCount(program);
         foreach (var stage in program.Stages)
-            Count(program, stage.Body, Volume.Of(1), loads, stores);
-        return new(loads.ToEquatableArray(), stores.ToEquatableArray());
+            count.Add(stage.Body);
+        return new(count.Loads.ToEquatableArray(), count.Fetches.ToEquatableArray(), count.Stores.ToEquatableArray());
     }
 
-    /// <summary>Bytes read of inputs: each element once for each loop that loads it.</summary>
-    public Volume BytesRead(LoopProgram program) => Sum(program, Loads, b => b.Role == BufferRole.Input);
+    /// <summary>Bytes of inputs that come from memory.</summary>
+    public Volume BytesRead(LoopProgram program) => Sum(program, Fetches, b => b.Role == BufferRole.Input);
 
     /// <summary>Bytes written to results and gradients.</summary>
     public Volume BytesWritten(LoopProgram program) => Sum(program, Stores, b => b.Role is BufferRole.Output or BufferRole.Gradient);
@@ -45,45 +44,4 @@ public sealed record LoopTraffic(EquatableArray<Volume> Loads, EquatableArray<Vo
 
     private static Volume Sum(LoopProgram program, EquatableArray<Volume> elements, Func<LoopBuffer, bool> counts) => program.Buffers
         .Where(counts).Aggregate(Volume.Zero, (sum, b) => sum + (elements[b.Id] * Bytes(b.Kind)));
-
-    private static void Count(LoopProgram program, LoopNode node, Volume times, Volume[] loads, Volume[] stores)
-    {
-        switch (node)
-        {
-            case LoopNode.Sequence sequence:
-                foreach (var child in sequence.Children)
-                    Count(program, child, times, loads, stores);
-                break;
-            case LoopNode.Loop loop:
-                Count(program, loop.Body, times * Volume.Of(program.Loops[loop.Variable].Extent), loads, stores);
-                break;
-            case LoopNode.Load load:
-                Add(loads, load.Buffer, times);
-                break;
-            case LoopNode.Store store:
-                Add(stores, store.Buffer, times);
-                break;
-            case LoopNode.Combine combine:
-                Add(stores, combine.Buffer, times);
-                break;
-            case LoopNode.Initialise initialise:
-                Add(stores, initialise.Buffer, times * Volume.Of(program.Buffers[initialise.Buffer].Extents));
-                break;
-            case LoopNode.Contract contract:
-                Add(loads, contract.Left.Buffer, times * Volume.Of(program.Buffers[contract.Left.Buffer].Extents));
-                Add(loads, contract.Right.Buffer, times * Volume.Of(program.Buffers[contract.Right.Buffer].Extents));
-                Add(stores, contract.Result.Buffer, times * Volume.Of(program.Buffers[contract.Result.Buffer].Extents));
-                break;
-            case LoopNode.Extern row:
-                foreach (var operand in row.Operands)
-                    Add(operand.IsWritten ? stores : loads, operand.Buffer, times * Volume.Of(row.Length));
-                break;
-        }
-
-        void Add(Volume[] counts, int buffer, Volume elements)
-        {
-            if (program.Buffers[buffer].Scope != BufferScope.Register)
-                counts[buffer] += elements;
-        }
-    }
 }

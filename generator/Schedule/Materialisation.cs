@@ -175,7 +175,7 @@ internal sealed class Materialisation
     private bool MayHold(int output)
     {
         var (variable, role) = (program.Outputs[output].Variable, program.Outputs[output].Role);
-        return role == OutputRole.Result
+        return role != OutputRole.Gradient
             || (program.Outputs.Count(o => o.Variable == variable) == 1 && !program.Equations.Any(e => e.Operands.Contains(Atom.Variable(variable))));
     }
 

@@ -59,8 +59,8 @@ internal sealed class StorageMap
         for (var i = 0; i < source.Outputs.Count; i++)
         {
             var (output, type) = (source.Outputs[i], source.Types[source.Outputs[i].Variable]);
-            var role = output.Role == OutputRole.Result ? BufferRole.Output : BufferRole.Gradient;
-            Add(role == BufferRole.Output ? output.Name : "d_" + output.Name, type.Kind, type.Extents, BufferScope.Global, role, i);
+            var role = output.Role switch { OutputRole.Result => BufferRole.Output, OutputRole.Gradient => BufferRole.Gradient, _ => BufferRole.Residual };
+            Add(role == BufferRole.Gradient ? "d_" + output.Name : output.Name, type.Kind, type.Extents, BufferScope.Global, role, i);
         }
     }
 

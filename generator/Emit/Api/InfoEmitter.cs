@@ -39,7 +39,7 @@ internal static class InfoEmitter
                 writer.Line("Program =");
                 Text(writer, PerVariant(objective.Variants.Select(v => ProgramPrinter.Print(v.Joint))), ",");
                 writer.Line("Plan =");
-                Text(writer, PerVariant(objective.Variants.Select(v => LoopPrinter.Print(v.ValueAndGradient))), ",");
+                Text(writer, PerVariant(objective.Variants.Select(Plan)), ",");
                 writer.Line("CpuSource =");
                 Text(writer, kernels, ",");
                 writer.Line("CudaSource = \"\",");
@@ -54,12 +54,19 @@ internal static class InfoEmitter
     {
         if (variants.Count == 0)
             return;
-        var loops = variants[0].ValueAndGradient;
-        var traffic = LoopTraffic.Of(loops);
-        writer.Line($"Stages = [{string.Join(", ", loops.Stages.Select(s => SourceWriter.Quoted(s.Comment)))}],");
-        writer.Line(InvariantText.Of($"BytesRead = {LoopTraffic.PerElement(traffic.BytesRead(loops), traffic.Degree)},"));
-        writer.Line(InvariantText.Of($"BytesWritten = {LoopTraffic.PerElement(traffic.BytesWritten(loops), traffic.Degree)},"));
+        LoopProgram[] kernels = variants[0].ValueAndResiduals is { } keeping ? [keeping, variants[0].Gradient] : [variants[0].ValueAndGradient];
+        var traffic = kernels.Select(LoopTraffic.Of).ToArray();
+        var degree = traffic.Max(t => t.Degree);
+        writer.Line($"Stages = [{string.Join(", ", kernels.SelectMany(k => k.Stages).Select(s => SourceWriter.Quoted(s.Comment)))}],");
+        writer.Line(InvariantText.Of($"BytesRead = {kernels.Zip(traffic, (k, t) => LoopTraffic.PerElement(t.BytesRead(k), degree)).Sum()},"));
+        writer.Line(InvariantText.Of($"BytesWritten = {kernels.Zip(traffic, (k, t) => LoopTraffic.PerElement(t.BytesWritten(k), degree)).Sum()},"));
     }
+
+    /// <summary>The kernels that a training step runs.</summary>
+    private static string Plan(Variant variant) => variant.ValueAndResiduals is { } keeping
+        ? "Large gradients are computed in the backward, from what ValueAndResiduals keeps; small ones with the value, by ValueAndGradient.\n\n"
+            + string.Join("\n", new[] { keeping, variant.Gradient, variant.ValueAndGradient }.Select(LoopPrinter.Print))
+        : LoopPrinter.Print(variant.ValueAndGradient);
 
     private static string PerVariant(IEnumerable<string> texts)
     {

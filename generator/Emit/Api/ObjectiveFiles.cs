@@ -51,7 +51,7 @@ public static class ObjectiveFiles
         ];
     }
 
-    /// <summary>The vector kernels: of each variant the value, the value with the gradients of the first result, and the gradients alone.</summary>
+    /// <summary>The vector kernels of each variant: the value, with the gradients of the first result, with what a backward reads; and that backward.</summary>
     private static string Kernels(ObjectiveNames names)
     {
         var variants = names.Objective.Variants;
@@ -60,6 +60,8 @@ public static class ObjectiveFiles
         {
             texts.Add(SimdEmitter.Emit(variants[i].Value, PlanEmitter.KernelName(names, i, "Value"), names.Axes));
             texts.Add(SimdEmitter.Emit(variants[i].ValueAndGradient, PlanEmitter.KernelName(names, i, "ValueAndGradient"), names.Axes));
+            if (variants[i].ValueAndResiduals is { } keeping)
+                texts.Add(SimdEmitter.Emit(keeping, PlanEmitter.KernelName(names, i, "ValueAndResiduals"), names.Axes));
             texts.Add(SimdEmitter.Emit(variants[i].Gradient, PlanEmitter.KernelName(names, i, "Gradient"), names.Axes));
         }
 

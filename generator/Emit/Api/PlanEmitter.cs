@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Model;
+using Dpo.Autodiff.Generator.Passes;
 using Dpo.Autodiff.Generator.Schedule;
 
 namespace Dpo.Autodiff.Generator.Emit.Api;
@@ -106,9 +107,21 @@ internal sealed class PlanEmitter
                 }
 
             writer.Line("],");
+            if (variant.ValueAndResiduals is { Source: var source })
+            {
+                writer.Line("Residuals =");
+                writer.Line("[");
+                using (writer.Indented())
+                    foreach (var type in source.Outputs.Where(o => o.Role == OutputRole.Residual).Select(o => source.Types[o.Variable]))
+                        writer.Line($"new({Execution}ElementKind.{type.Kind}, [{string.Join(", ", type.Extents.Select(Size))}]),");
+                writer.Line("],");
+            }
+
             writer.Line($"Gradients = [{string.Join(", ", GradientParameters(variant).Select(Number))}],");
             Loops(writer, index, "Value", variant.Value);
             Loops(writer, index, "ValueAndGradient", variant.ValueAndGradient);
+            if (variant.ValueAndResiduals is { } keeping)
+                Loops(writer, index, "ValueAndResiduals", keeping);
             Loops(writer, index, "Gradient", variant.Gradient);
             Torch(writer, index, "Value", variant.Forward);
             Torch(writer, index, "ValueAndGradient", variant.Joint);
@@ -143,14 +156,26 @@ internal sealed class PlanEmitter
                         writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}{(storage.IsStored(buffer.Id) ? ", true" : "")}), // {buffer.Name}"));
                 }
 
-            writer.Line("]),");
+            var donations = kernel == "Gradient" ? Donations(program) : 0;
+            writer.Line(donations == 0 ? "])," : InvariantText.Of($"], donations: {donations}UL),"));
         }
+    }
+
+    /// <summary>The gradients that may be written over what the user donates: by a kernel that cannot fail any more.</summary>
+    private ulong Donations(LoopProgram program)
+    {
+        var gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
+        var donated = 0UL;
+        for (var k = 0; k < gradients.Length; k++)
+            if (names.Tensors.Any(p => p.Name == gradients[k].Name && p.Donated))
+                donated |= 1UL << k;
+        return donated == 0 ? 0 : donated & Donation.Of(program);
     }
 
     private string? Slot(LoopProgram program, LoopBuffer buffer) => buffer.Role switch
     {
         BufferRole.Input => InputSlot(program.Source, program.Source.Inputs[buffer.Argument]),
-        BufferRole.Output or BufferRole.Gradient => OutputSlot(program.Source, program.Source.Outputs[buffer.Argument]),
+        BufferRole.Output or BufferRole.Gradient or BufferRole.Residual => OutputSlot(program.Source, program.Source.Outputs[buffer.Argument]),
         _ => null,
     };
 
@@ -168,18 +193,23 @@ internal sealed class PlanEmitter
     private string InputSlot(Program program, ProgramInput input)
     {
         var kind = program.Types[input.Variable].Kind;
-        var isUpstream = !names.IsTensor(input.Name);
-        return isUpstream
-            ? NewSlot("Upstream", names.Result(input.Name.Substring("d_".Length)), kind)
-            : NewSlot("Parameter", names.Parameter(input.Name), kind);
+        return input.Role switch
+        {
+            InputRole.Upstream => NewSlot("Upstream", names.Result(input.Name.Substring("d_".Length)), kind),
+            InputRole.Residual => NewSlot("Residual", Residuals.NumberOf(input.Name), kind),
+            _ => NewSlot("Parameter", names.Parameter(input.Name), kind),
+        };
     }
 
     private string OutputSlot(Program program, ProgramOutput output)
     {
         var kind = program.Types[output.Variable].Kind;
-        return output.Role == OutputRole.Gradient
-            ? NewSlot("Gradient", names.Parameter(output.Name), kind)
-            : NewSlot("Result", names.Result(output.Name), kind);
+        return output.Role switch
+        {
+            OutputRole.Gradient => NewSlot("Gradient", names.Parameter(output.Name), kind),
+            OutputRole.Residual => NewSlot("Residual", Residuals.NumberOf(output.Name), kind),
+            _ => NewSlot("Result", names.Result(output.Name), kind),
+        };
     }
 
     private static string NewSlot(string role, int index, ElementKind kind) =>
@@ -219,7 +249,7 @@ internal sealed class PlanEmitter
         var variant = objective.Variants[index];
         var host = variant.Gradient.Source.Host;
         var read = new SortedSet<int>(
-            new[] { variant.Forward, variant.Joint, variant.Backward, variant.Value.Source, variant.ValueAndGradient.Source, variant.Gradient.Source }
+            new[] { variant.Forward, variant.Joint, variant.Backward, variant.Value.Source, variant.ValueAndGradient.Source, variant.ValueAndResiduals?.Source ?? variant.Forward, variant.Gradient.Source }
                 .SelectMany(p => p.Equations).SelectMany(e => e.Operands).Where(o => o.IsHost).Select(o => o.Id));
         using (writer.Block($"private static void Scalars{Suffix(index)}({ChooseParameters})"))
         {

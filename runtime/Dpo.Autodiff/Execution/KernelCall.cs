@@ -13,6 +13,9 @@ internal enum KernelRole
     /// <summary>Results and the gradients of the first.</summary>
     ValueAndGradient,
 
+    /// <summary>Results, and what a backward would compute again.</summary>
+    ValueAndResiduals,
+
     /// <summary>Gradients, given upstream gradients.</summary>
     Gradient,
 }
@@ -41,6 +44,12 @@ internal readonly ref struct KernelCall
     /// <summary>The upstream gradient of a scalar result that has none.</summary>
     internal double AbsentUpstream { get; init; }
 
+    /// <summary>What the forward kept; empty where it kept nothing.</summary>
+    internal ReadOnlySpan<nint> Residuals { get; init; }
+
+    /// <summary>Bit k is set if gradient k is to be written over its parameter.</summary>
+    internal ulong Donated { get; init; }
+
     internal required ReadOnlySpan<long> Extents { get; init; }
 
     internal required ReadOnlySpan<double> Scalars { get; init; }
@@ -59,13 +68,20 @@ internal readonly ref struct KernelCall
         _ => ComputeType,
     };
 
-    /// <summary>Where a result or gradient belongs in the table of outputs: results, then gradients by their number.</summary>
-    internal int Output(Slot slot) =>
-        slot.Role == SlotRole.Result ? slot.Index : Variant.Results.Length + Array.IndexOf(Variant.Gradients, slot.Index);
+    /// <summary>Where an output belongs in the table of outputs: results, then gradients by their number, then residuals.</summary>
+    internal int Output(Slot slot) => slot.Role switch
+    {
+        SlotRole.Result => slot.Index,
+        SlotRole.Gradient => Variant.Results.Length + Array.IndexOf(Variant.Gradients, slot.Index),
+        _ => Variant.Results.Length + Variant.Gradients.Length + slot.Index,
+    };
+
+    /// <summary>The length of the table of outputs.</summary>
+    internal int Outputs => Variant.Results.Length + Variant.Gradients.Length + (Role == KernelRole.ValueAndResiduals ? Variant.Residuals.Length : 0);
 
     /// <summary>Whether an output is to be computed.</summary>
     internal bool Wants(int output) =>
-        output < Variant.Results.Length || (Needs & (1UL << (output - Variant.Results.Length))) != 0;
+        output < Variant.Results.Length || output >= Variant.Results.Length + Variant.Gradients.Length || (Needs & (1UL << (output - Variant.Results.Length))) != 0;
 
     /// <summary>The sizes of a result's or gradient's axes.</summary>
     internal void Sizes(Size[] axes, Span<long> sizes)
@@ -80,16 +96,16 @@ internal readonly ref struct KernelCall
 
     /// <summary>Runs it. The outputs are new tensors of the compute type, of Int64 or Bool; where it throws there are none.</summary>
     /// <param name="isRecorded">Whether autograd records what it does.</param>
-    /// <param name="outputs">Receives results, then gradients; all 0 before.</param>
+    /// <param name="outputs">Receives results, then gradients, then residuals (of loop kernels alone); all 0 before.</param>
     internal void Run(bool isRecorded, Span<nint> outputs)
     {
-        if (isRecorded || UsesTorch)
+        if (isRecorded || UsesTorch(Parameters) || LacksResiduals)
         {
             var torch = Role switch
             {
-                KernelRole.Value => Variant.TorchValue,
                 KernelRole.ValueAndGradient => Variant.TorchValueAndGradient,
-                _ => Variant.TorchGradient,
+                KernelRole.Gradient => Variant.TorchGradient,
+                _ => Variant.TorchValue,
             };
             TorchCall.Run(torch, this, isRecorded, outputs);
             return;
@@ -99,29 +115,31 @@ internal readonly ref struct KernelCall
         {
             KernelRole.Value => Variant.Value,
             KernelRole.ValueAndGradient => Variant.ValueAndGradient,
+            KernelRole.ValueAndResiduals => Variant.ValueAndResiduals!,
             _ => Variant.Gradient,
         };
         LoopCall.Run(kernel, this, outputs);
     }
 
-    private bool UsesTorch
+    /// <summary>Whether loop kernels cannot run on the tensors, or are not wanted.</summary>
+    internal static bool UsesTorch(ReadOnlySpan<nint> parameters)
     {
-        get
+        if (BackendChoice.Current == Backend.Torch)
+            return true;
+        foreach (var handle in parameters)
         {
-            if (BackendChoice.Current == Backend.Torch)
-                return true;
-            foreach (var handle in Parameters)
-            {
-                if (handle != 0)
-                    return TensorHandle.Device(handle).Type != (int)DeviceType.CPU;
-            }
-
-            return false;
+            if (handle != 0)
+                return TensorHandle.Device(handle).Type != (int)DeviceType.CPU;
         }
+
+        return false;
     }
 
     /// <summary>The dtype that a result or gradient has for the caller.</summary>
     internal ScalarType FinalType(Slot slot) => slot.Role == SlotRole.Result ? ResultType(slot.Index) : (ScalarType)DTypes[slot.Index];
+
+    // A second backward of a call whose gradients the forward computed: TorchSharp's operations need no residuals.
+    private bool LacksResiduals => Role == KernelRole.Gradient && Residuals.IsEmpty && Variant.Residuals.Length > 0;
 
     /// <summary>The dtype that a result is promoted to.</summary>
     internal ScalarType ResultType(int result)

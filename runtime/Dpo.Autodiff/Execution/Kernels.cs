@@ -19,11 +19,14 @@ public enum SlotRole
 
     /// <summary>The gradient of a parameter.</summary>
     Gradient,
+
+    /// <summary>What a forward keeps for its backward.</summary>
+    Residual,
 }
 
 /// <summary>One argument of a kernel.</summary>
 /// <param name="Role">What it is.</param>
-/// <param name="Index">The parameter of a parameter or gradient, the result of an upstream gradient or result.</param>
+/// <param name="Index">The parameter of a parameter or gradient, the result of an upstream gradient or result, the number of a residual.</param>
 /// <param name="Kind">What the kernel takes its elements for.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public readonly record struct Slot(SlotRole Role, int Index, ElementKind Kind);
@@ -49,9 +52,12 @@ public delegate KernelFault KernelLaunch(bool isDouble, Span<KernelBuffer> buffe
 /// <param name="launch">Runs it.</param>
 /// <param name="buffers">The length of its table of buffers.</param>
 /// <param name="arguments">Which of them are arguments.</param>
+/// <param name="donations">Bit k is set if gradient k may be written over its parameter: the user allows it, nothing of that is read afterwards, and the kernel cannot fail.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public sealed class LoopKernel(KernelLaunch launch, int buffers, KernelArgument[] arguments)
+public sealed class LoopKernel(KernelLaunch launch, int buffers, KernelArgument[] arguments, ulong donations = 0)
 {
+    internal ulong Donations => donations;
+
     internal KernelLaunch Launch => launch;
 
     internal int Buffers => buffers;

@@ -34,6 +34,7 @@ internal static unsafe class LoopCall
                     SlotRole.Parameter => Input(call, call.Parameters[slot.Index], argument, copies, ref copied),
                     SlotRole.Upstream when call.Upstreams.IsEmpty || call.Upstreams[slot.Index] == 0 => (nint)(&scalar),
                     SlotRole.Upstream => Input(call, call.Upstreams[slot.Index], argument, copies, ref copied),
+                    SlotRole.Residual when call.Role == KernelRole.Gradient => TensorHandle.Data(call.Residuals[slot.Index]),
                     _ => Output(call, argument, outputs),
                 };
             }
@@ -41,6 +42,7 @@ internal static unsafe class LoopCall
             var fault = kernel.Launch(call.IsDouble, buffers, call.Extents, call.Scalars, call.Needs);
             if (fault.IsFault)
                 throw Fault(kernel, call.Spec, fault);
+            Donation.Complete(call);
         }
         catch
         {
@@ -78,7 +80,19 @@ internal static unsafe class LoopCall
         var output = call.Output(slot);
         if (!call.Wants(output))
             return 0;
-        var axes = slot.Role == SlotRole.Result ? call.Variant.Results[slot.Index].Extents : call.Spec.Parameters[slot.Index].Axes;
+        if (slot.Role == SlotRole.Gradient && Donation.IsOf(call, output))
+        {
+            var donated = TensorHandle.DType(call.Parameters[slot.Index]);
+            outputs[output] = TensorHandle.Detached(call.Parameters[slot.Index]);
+            return new(TensorHandle.Data(call.Parameters[slot.Index]), donated == call.ComputeType ? StorageType.Own : Storage(donated));
+        }
+
+        var axes = slot.Role switch
+        {
+            SlotRole.Result => call.Variant.Results[slot.Index].Extents,
+            SlotRole.Gradient => call.Spec.Parameters[slot.Index].Axes,
+            _ => call.Variant.Residuals[slot.Index].Extents,
+        };
         var few = default(FewSizes);
         var sizes = axes.Length <= FewSizes.Length ? few[..axes.Length] : new long[axes.Length];
         call.Sizes(axes, sizes);

@@ -8,6 +8,9 @@ namespace Dpo.Autodiff.Execution;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public static class ObjectiveRun
 {
+    // Gradients of fewer elements stay in the cache until the backward asks for them.
+    private const long MostPrecomputed = 1 << 17;
+
     /// <summary>The results, as part of the autograd graph where gradients are recorded and some differentiable parameter requires them.</summary>
     /// <param name="spec">The objective.</param>
     /// <param name="variant">The kernels for this call's branches.</param>
@@ -32,13 +35,17 @@ public static class ObjectiveRun
         var differentiable = needs == 0 ? [] : variant.DifferentiableResults;
 
         // Where one scalar is all that a backward can start from, the gradients are known but for a factor: the forward computes them in
-        // the same loops as the value, which the backward would have to run again.
-        var isPrecomputed = differentiable is [0] && variant.Results[0].IsScalar;
+        // the same loops as the value, which the backward would have to run again. Not where it need not, because what costs most is kept
+        // and small, while the gradients are large and would wait in memory.
+        var usesTorch = needs != 0 && KernelCall.UsesTorch(handles);
+        var donated = Donation.Of(spec, variant, handles, needs, isDouble, allowsLeaves: false);
+        var keepsResiduals = variant.ValueAndResiduals is not null && !usesTorch;
+        var isPrecomputed = differentiable is [0] && variant.Results[0].IsScalar && donated == 0 && !(keepsResiduals && IsLarge(variant, handles, needs));
         var call = new KernelCall
         {
             Spec = spec,
             Variant = variant,
-            Role = isPrecomputed ? KernelRole.ValueAndGradient : KernelRole.Value,
+            Role = isPrecomputed ? KernelRole.ValueAndGradient : keepsResiduals && differentiable.Length > 0 ? KernelRole.ValueAndResiduals : KernelRole.Value,
             Parameters = handles,
             DTypes = dtypes,
             AbsentUpstream = 1,
@@ -47,13 +54,13 @@ public static class ObjectiveRun
             Needs = isPrecomputed ? needs : 0,
             IsDouble = isDouble,
         };
-        var count = variant.Results.Length + variant.Gradients.Length;
+        var count = call.Outputs;
         var fewOutputs = default(FewHandles);
         var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
         call.Run(isRecorded: false, outputs);
         Cast(call, outputs, variant.Results.Length);
         if (differentiable.Length > 0)
-            Record(new RecordedCall(call, needs, differentiable), tensors, handles, outputs);
+            Record(new RecordedCall(call, needs, differentiable, donated), tensors, handles, outputs);
         var results = new Tensor[variant.Results.Length];
         for (var i = 0; i < results.Length; i++)
             results[i] = Tensor.UnsafeCreateTensor(outputs[i]);
@@ -102,6 +109,8 @@ public static class ObjectiveRun
             IsDouble = isDouble,
         };
         upstreams[0] = Upstream(call, upstream, handles);
+        if (Donation.Of(spec, variant, handles, call.Needs, isDouble, allowsLeaves: true) is > 0 and var donated)
+            return InTurn(call, donated, tensors, upstream);
         var count = results + variant.Gradients.Length;
         var fewOutputs = default(FewHandles);
         var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
@@ -109,6 +118,51 @@ public static class ObjectiveRun
         Cast(call, outputs, count);
         var made = new Tensor?[count];
         for (var i = 0; i < count; i++)
+            made[i] = outputs[i] == 0 ? null : Tensor.UnsafeCreateTensor(outputs[i]);
+        KeepAlive(tensors);
+        GC.KeepAlive(upstream);
+        return made;
+    }
+
+    // First the results, then the gradients over what was donated: by then nothing can fail.
+    private static Tensor?[] InTurn(in KernelCall joint, ulong donated, ReadOnlySpan<Tensor?> tensors, Tensor? upstream)
+    {
+        var variant = joint.Variant;
+        var results = variant.Results.Length;
+        var call = new KernelCall
+        {
+            Spec = joint.Spec,
+            Variant = variant,
+            Role = variant.ValueAndResiduals is null ? KernelRole.Value : KernelRole.ValueAndResiduals,
+            Parameters = joint.Parameters,
+            DTypes = joint.DTypes,
+            Extents = joint.Extents,
+            Scalars = joint.Scalars,
+            IsDouble = joint.IsDouble,
+        };
+        var outputs = new nint[call.Outputs];
+        call.Run(isRecorded: false, outputs);
+        var recorded = new RecordedCall(call, joint.Needs, [0], donated);
+        try
+        {
+            recorded.Keep(outputs.AsSpan(results));
+            outputs.AsSpan(results).Clear();
+            using var one = upstream is null ? ones([], call.ComputeType) : null;
+            recorded.Backward([(upstream ?? one!).Handle], isRecorded: false, new GivenInputs(joint.Parameters), outputs.AsSpan(results, variant.Gradients.Length));
+            Cast(call, outputs, results + variant.Gradients.Length);
+        }
+        catch
+        {
+            TensorHandle.DisposeAll(outputs);
+            throw;
+        }
+        finally
+        {
+            recorded.Dispose();
+        }
+
+        var made = new Tensor?[results + variant.Gradients.Length];
+        for (var i = 0; i < made.Length; i++)
             made[i] = outputs[i] == 0 ? null : Tensor.UnsafeCreateTensor(outputs[i]);
         KeepAlive(tensors);
         GC.KeepAlive(upstream);
@@ -141,6 +195,19 @@ public static class ObjectiveRun
         }
 
         return isDouble || (isDoubleNumber && !isSingle);
+    }
+
+    // Whether gradients are worth a pass of their own, to be made only when they are asked for.
+    private static bool IsLarge(ObjectiveVariant variant, ReadOnlySpan<nint> handles, ulong needs)
+    {
+        var elements = 0L;
+        for (var k = 0; k < variant.Gradients.Length; k++)
+        {
+            if ((needs & (1UL << k)) != 0)
+                elements += GradientScale.Elements(handles[variant.Gradients[k]]);
+        }
+
+        return elements > MostPrecomputed;
     }
 
     // The gradients that a backward through the call has to give.

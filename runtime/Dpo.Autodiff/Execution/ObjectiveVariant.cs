@@ -24,6 +24,17 @@ public sealed class ResultSpec(string name, ElementKind kind, Size[] extents, bo
     internal bool IsScalar => extents.Length == 0;
 }
 
+/// <summary>What a forward keeps for its backward: a tensor of the compute type, of Int64 or Bool.</summary>
+/// <param name="kind">What its elements are.</param>
+/// <param name="extents">Its sizes, outermost first.</param>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public sealed class ResidualSpec(ElementKind kind, Size[] extents)
+{
+    internal ElementKind Kind => kind;
+
+    internal Size[] Extents => extents;
+}
+
 /// <summary>The kernels of an objective for one choice of its branches.</summary>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public sealed class ObjectiveVariant
@@ -34,13 +45,19 @@ public sealed class ObjectiveVariant
     /// <summary>The parameter that gradient k is of.</summary>
     public required int[] Gradients { get; init; }
 
+    /// <summary>What <see cref="ValueAndResiduals"/> keeps, in order.</summary>
+    public ResidualSpec[] Residuals { get; init; } = [];
+
     /// <summary>Results.</summary>
     public required LoopKernel Value { get; init; }
 
     /// <summary>Results, and the gradients of the first.</summary>
     public required LoopKernel ValueAndGradient { get; init; }
 
-    /// <summary>Gradients, given an upstream gradient for each differentiable result.</summary>
+    /// <summary>Results and residuals; null where there is nothing that a backward had better not compute again.</summary>
+    public LoopKernel? ValueAndResiduals { get; init; }
+
+    /// <summary>Gradients, given the residuals and an upstream gradient for each differentiable result.</summary>
     public required LoopKernel Gradient { get; init; }
 
     /// <summary>Results, as TorchSharp calls.</summary>
@@ -55,7 +72,8 @@ public sealed class ObjectiveVariant
     /// <summary>The results that are part of the autograd graph, in order.</summary>
     internal int[] DifferentiableResults => field ??= [.. Enumerable.Range(0, Results.Length).Where(i => Results[i].IsDifferentiable)];
 
-    /// <summary>The parameters that a gradient reads.</summary>
+    /// <summary>The parameters that a gradient reads, or is written over.</summary>
     internal int[] GradientInputs => field ??= [.. Gradient.Arguments.Select(argument => argument.Slot).Concat(TorchGradient.Inputs)
-        .Where(slot => slot.Role == SlotRole.Parameter).Select(slot => slot.Index).Distinct().Order()];
+        .Where(slot => slot.Role == SlotRole.Parameter).Select(slot => slot.Index)
+        .Concat(Gradients.Where((_, k) => (Gradient.Donations & (1UL << k)) != 0)).Distinct().Order()];
 }

@@ -15,11 +15,14 @@ internal sealed class RecordedCall
     private readonly bool isDouble;
     private readonly sbyte[] dtypes;
     private readonly nint[] precomputed;
+    private readonly ulong donated;
+    private nint[] residuals = [];
     private bool isPrecomputed;
     private bool isDisposed;
 
-    internal RecordedCall(in KernelCall call, ulong needs, int[] results)
+    internal RecordedCall(in KernelCall call, ulong needs, int[] results, ulong donated = 0)
     {
+        this.donated = donated;
         Spec = call.Spec;
         Variant = call.Variant;
         Needs = needs;
@@ -41,11 +44,14 @@ internal sealed class RecordedCall
     /// <summary>The results that are part of the graph, in order: each has an upstream gradient.</summary>
     internal int[] Results { get; }
 
-    /// <summary>Takes the gradients that the forward computed, in the compute type, for an upstream gradient of 1.</summary>
-    internal void Keep(ReadOnlySpan<nint> gradients)
+    /// <summary>Takes what the forward computed besides results: gradients, in the compute type, for an upstream gradient of 1; and residuals.</summary>
+    internal void Keep(ReadOnlySpan<nint> outputs)
     {
-        gradients.CopyTo(precomputed);
-        isPrecomputed = gradients.IndexOfAnyExcept(0) >= 0;
+        outputs[..precomputed.Length].CopyTo(precomputed);
+        isPrecomputed = precomputed.AsSpan().IndexOfAnyExcept(0) >= 0;
+        var kept = outputs[precomputed.Length..];
+        if (kept.IndexOfAnyExcept(0) >= 0)
+            residuals = kept.ToArray();
     }
 
     /// <summary>The gradients.</summary>
@@ -73,6 +79,7 @@ internal sealed class RecordedCall
         {
             isDisposed = true;
             TensorHandle.DisposeAll(precomputed);
+            TensorHandle.DisposeAll(residuals);
         }
     }
 
@@ -97,6 +104,8 @@ internal sealed class RecordedCall
         var given = new nint[count];
         var zeros = new nint[count];
         var outputs = new nint[count + Variant.Gradients.Length];
+        if (isRecorded && donated != 0)
+            throw new InvalidOperationException($"{Spec.Name}: a backward that is differentiated again (create_graph) needs the values of its inputs; it cannot go through a donated one.");
         try
         {
             saved.Unpack(inputs);
@@ -109,6 +118,8 @@ internal sealed class RecordedCall
                 DTypes = dtypes,
                 HasFinalGradients = true,
                 Upstreams = given,
+                Residuals = residuals,
+                Donated = donated,
                 AbsentUpstream = 0,
                 Extents = extents,
                 Scalars = scalars,
@@ -161,4 +172,20 @@ internal interface ISavedInputs
 {
     /// <summary>Fills in a new handle for each parameter that was saved, checked to be unchanged.</summary>
     void Unpack(Span<nint> parameters);
+}
+
+/// <summary>The inputs of a call that is still going on.</summary>
+internal sealed class GivenInputs(ReadOnlySpan<nint> given) : ISavedInputs
+{
+    private readonly nint[] handles = given.ToArray();
+
+    /// <inheritdoc/>
+    public void Unpack(Span<nint> parameters)
+    {
+        for (var i = 0; i < handles.Length; i++)
+        {
+            if (handles[i] != 0)
+                parameters[i] = TensorHandle.Alias(handles[i]);
+        }
+    }
 }

@@ -141,6 +141,27 @@ internal static unsafe class TensorHandle
         return alias != 0 ? alias : throw LastError();
     }
 
+    /// <summary>A handle of the same memory, without history.</summary>
+    internal static nint Detached(nint handle) => Borrow(handle, static tensor => Release(tensor.detach()));
+
+    /// <summary>The addresses of a tensor's first element, and after its last in memory.</summary>
+    internal static (long First, long End) Range(nint handle)
+    {
+        var data = (long)Data(handle);
+        return Borrow(handle, tensor =>
+        {
+            var reach = 1L;
+            for (var axis = 0; axis < tensor.dim(); axis++)
+            {
+                if (tensor.size(axis) == 0)
+                    return (data, data);
+                reach += (tensor.size(axis) - 1) * tensor.stride(axis);
+            }
+
+            return (data, data + (reach * tensor.element_size()));
+        });
+    }
+
     /// <summary>A tensor of a dtype whose memory holds the elements themselves, in order; not recorded for autograd.</summary>
     internal static nint Convert(nint handle, ScalarType dtype)
     {

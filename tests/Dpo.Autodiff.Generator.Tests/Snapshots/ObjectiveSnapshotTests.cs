@@ -33,7 +33,7 @@ public class ObjectiveSnapshotTests
     public Task Plan(string objective)
     {
         var plans = Compile(objective).Variants.Select((variant, i) =>
-            $"variant {i}\n\n{LoopPrinter.Print(variant.ValueAndGradient)}\n{LoopPrinter.Print(variant.Gradient)}");
+            $"variant {i}\n\n{LoopPrinter.Print(variant.ValueAndGradient)}\n{(variant.ValueAndResiduals is { } keeping ? LoopPrinter.Print(keeping) + "\n" : "")}{LoopPrinter.Print(variant.Gradient)}");
         return Snapshot.Match(string.Join("\n", plans), part: objective);
     }
 

@@ -1,0 +1,110 @@
+using System.Globalization;
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Passes;
+
+/// <summary>
+/// Cuts results and gradients where the forward has little that cost much: statistics of rows, permutations. In: a lowered program of
+/// results and gradients. Out: a forward that also gives what is kept, and a backward that reads it, with the inputs, instead of
+/// computing it again.
+/// </summary>
+public static class Residuals
+{
+    /// <summary>How many times its own size a value's computation must be for it to be kept: a row's statistic, not a sum of two numbers.</summary>
+    private const double LeastWork = 8;
+
+    /// <summary>The work of one place of a scan, and more so of a sort, is that of many places of a loop.</summary>
+    private const double ScanWork = 16;
+
+    private const string Prefix = "kept";
+
+    /// <summary>Which residual the input or output of that name is, from 0.</summary>
+    public static int NumberOf(string name) => int.Parse(name.Substring(Prefix.Length), CultureInfo.InvariantCulture) - 1;
+
+    /// <summary>The two programs; without residuals where nothing is worth keeping.</summary>
+    public static (Program Forward, Program Backward) Split(Program whole)
+    {
+        var kept = Kept(whole);
+        var residuals = kept.Select((variable, i) => (Variable: variable, Name: Prefix + (i + 1).ToString(CultureInfo.InvariantCulture))).ToArray();
+        var forward = whole with
+        {
+            Inputs = whole.Inputs.Where(i => i.Role != InputRole.Upstream).ToEquatableArray(),
+            Outputs = whole.Outputs.Where(o => o.Role == OutputRole.Result)
+                .Concat(residuals.Select(r => new ProgramOutput(r.Name, r.Variable, OutputRole.Residual, false))).ToEquatableArray(),
+        };
+        var backward = whole with
+        {
+            Inputs = whole.Inputs.Concat(residuals.Select(r => new ProgramInput(r.Variable, r.Name, false, InputRole.Residual))).ToEquatableArray(),
+            Equations = whole.Equations.Where(e => !e.Results.Any(kept.Contains)).ToEquatableArray(),
+            Outputs = whole.Outputs.Where(o => o.Role == OutputRole.Gradient).ToEquatableArray(),
+        };
+        return (DeadCode.Run(forward), DeadCode.Run(backward));
+    }
+
+    /// <summary>From the gradients back: the first values on every way that do not depend on an upstream and are worth keeping.</summary>
+    private static SortedSet<int> Kept(Program whole)
+    {
+        var work = Work(whole);
+        var isUpstream = Upstream(whole);
+        var definitions = new Equation?[whole.Types.Count];
+        foreach (var equation in whole.Equations)
+            foreach (var result in equation.Results)
+                definitions[result] = equation;
+        var kept = new SortedSet<int>();
+        var isSeen = new bool[whole.Types.Count];
+        var open = new Stack<int>(whole.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => o.Variable));
+        while (open.Count > 0)
+        {
+            var variable = open.Pop();
+            if (isSeen[variable] || definitions[variable] is not { } equation)
+                continue;
+            isSeen[variable] = true;
+            if (!isUpstream[variable] && work[variable] >= LeastWork * Size(whole.Types[variable]))
+                kept.UnionWith(equation.Results);
+            else
+                foreach (var operand in equation.Operands.Where(o => o.IsVariable))
+                    open.Push(operand.Id);
+        }
+
+        // The gradients of one scalar of elements are computed with it: nothing is kept from one to the other.
+        var starts = whole.Outputs.Where(o => o.Differentiable).Select(o => o.Variable).ToArray();
+        if (starts.Length == 1 && kept.Concat(starts).All(v => whole.Types[v].Rank == 0))
+            kept.Clear();
+        return kept;
+    }
+
+    /// <summary>The largest loop that a value needs.</summary>
+    private static double[] Work(Program program)
+    {
+        var work = new double[program.Types.Count];
+        foreach (var equation in program.Equations)
+        {
+            // A gather looks at as many places as it has; a product of matrices is all that its operands span.
+            var loop = equation.Primitive == Primitive.Gather
+                ? Size(program.Types[equation.Result])
+                : equation.Primitive == Primitive.Contract ? equation.Operands.Aggregate(1.0, (n, o) => n * Size(program.Types[o.Id]))
+                : equation.Operands.Where(o => o.IsVariable).Select(o => o.Id).Concat(equation.Results).Max(v => Size(program.Types[v]));
+            if (equation.Primitive is Primitive.Sort or Primitive.CumSum or Primitive.LogCumSumExp)
+                loop *= ScanWork;
+            var most = equation.Operands.Where(o => o.IsVariable).Select(o => work[o.Id]).Append(loop).Max();
+            foreach (var result in equation.Results)
+                work[result] = most;
+        }
+
+        return work;
+    }
+
+    private static bool[] Upstream(Program program)
+    {
+        var isUpstream = new bool[program.Types.Count];
+        foreach (var input in program.Inputs)
+            isUpstream[input.Variable] = input.Role == InputRole.Upstream;
+        foreach (var equation in program.Equations)
+            foreach (var result in equation.Results)
+                isUpstream[result] = equation.Operands.Any(o => o.IsVariable && isUpstream[o.Id]);
+        return isUpstream;
+    }
+
+    private static double Size(TensorType type) => type.Extents.Aggregate(1.0, (n, e) => n * LoopCosts.Trips(e));
+}

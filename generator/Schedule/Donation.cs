@@ -1,0 +1,102 @@
+using Dpo.Autodiff.Generator.IR;
+
+namespace Dpo.Autodiff.Generator.Schedule;
+
+/// <summary>
+/// Which gradients may be written over the input that they are of: where nothing of the input is read after its place has been written.
+/// </summary>
+public static class Donation
+{
+    /// <summary>Bit k is set for such a gradient k.</summary>
+    public static ulong Of(LoopProgram program)
+    {
+        var accesses = new List<Visit>();
+        for (var stage = 0; stage < program.Stages.Count; stage++)
+            Collect(program.Stages[stage].Body, stage, [], accesses);
+        var gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
+        var donations = 0UL;
+        foreach (var gradient in program.Buffers.Where(b => b.Role == BufferRole.Gradient))
+        {
+            var output = program.Source.Outputs[gradient.Argument];
+            var input = program.Buffers.FirstOrDefault(b => b.Role == BufferRole.Input && b.Kind == ElementKind.Real
+                && program.Source.Inputs[b.Argument] is { Role: InputRole.Parameter } source && source.Name == output.Name);
+
+            // What is not read at all may be written at any time.
+            var writes = accesses.Where(a => a.Buffer == gradient.Id).ToArray();
+            var reads = input is null ? [] : accesses.Where(a => a.Buffer == input.Id).ToArray();
+            if (reads.Length == 0 || (writes is [{ IsStore: true } write] && IsOnce(write) && reads.All(r => Precedes(r, write))))
+                donations |= 1UL << Array.IndexOf(gradients, output);
+        }
+
+        return donations;
+    }
+
+    /// <summary>Whether the store writes each place once: every position runs with a loop of its own.</summary>
+    private static bool IsOnce(Visit write)
+    {
+        var loops = write.Index.Select(LoopOf).ToArray();
+        return loops.All(l => l >= 0) && loops.Distinct().Count() == loops.Length && write.Path.All(loops.Contains);
+    }
+
+    /// <summary>Whether a read happens before its place is written, in whatever order parallel iterations run.</summary>
+    private static bool Precedes(Visit read, Visit write)
+    {
+        if (read.Stage != write.Stage)
+            return read.Stage < write.Stage;
+        if (read.Order > write.Order)
+            return false;
+
+        // In the loops that both are in, the read must stay within the iteration; what is inside comes before.
+        for (var depth = 0; depth < read.Path.Count && depth < write.Path.Count && read.Path[depth] == write.Path[depth]; depth++)
+        {
+            var position = write.Index.Select(LoopOf).ToList().IndexOf(write.Path[depth]);
+            if (LoopOf(read.Index[position]) != write.Path[depth])
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>The loop whose variable an index is, or -1.</summary>
+    private static int LoopOf(IndexExpression index) =>
+        index is IndexExpression.Affine { Terms: { Count: 1 } terms } affine && terms[0].Stride == 1 && affine.Offset == Extent.Fixed(0) ? terms[0].Loop : -1;
+
+    private static void Collect(LoopNode node, int stage, IReadOnlyList<int> path, List<Visit> accesses)
+    {
+        void Add(int buffer, EquatableArray<IndexExpression> index, bool isStore = false) =>
+            accesses.Add(new(buffer, index, stage, accesses.Count, path, isStore));
+        switch (node)
+        {
+            case LoopNode.Sequence sequence:
+                foreach (var child in sequence.Children)
+                    Collect(child, stage, path, accesses);
+                break;
+            case LoopNode.Loop loop:
+                Collect(loop.Body, stage, [.. path, loop.Variable], accesses);
+                break;
+            case LoopNode.Load load:
+                Add(load.Buffer, load.Index);
+                break;
+            case LoopNode.Store store:
+                Add(store.Buffer, store.Index, store.Predicate is null);
+                break;
+            case LoopNode.Combine combine:
+                Add(combine.Buffer, combine.Index);
+                break;
+            case LoopNode.Initialise initialise:
+                Add(initialise.Buffer, []);
+                break;
+            case LoopNode.Contract contract:
+                foreach (var operand in new[] { contract.Left.Buffer, contract.Right.Buffer, contract.Result.Buffer })
+                    Add(operand, []);
+                break;
+            case LoopNode.Extern call:
+                foreach (var operand in call.Operands)
+                    Add(operand.Buffer, operand.Start);
+                break;
+        }
+    }
+
+    /// <summary>One access to memory: where it stands, in which loops.</summary>
+    private sealed record Visit(int Buffer, EquatableArray<IndexExpression> Index, int Stage, int Order, IReadOnlyList<int> Path, bool IsStore);
+}
