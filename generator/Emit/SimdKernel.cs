@@ -137,8 +137,21 @@ internal sealed class SimdKernel
             && sources.All(s => s is LoopNode.Extern { Name: "sort" } sort && sort.Length == extent));
 
     /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
-    public int IndexBuffer(int value, int indexed) =>
-        definitions.TryGetValue(value, out var node) && node is LoopNode.Load load && Program.Buffers[load.Buffer].Role == BufferRole.Input ? load.Buffer : indexed;
+    public int IndexBuffer(int value, int indexed) => IndexInput(value, []) ?? indexed;
+
+    /// <summary>The input of whole numbers that a value is, or is computed from.</summary>
+    private int? IndexInput(int value, HashSet<int> seen)
+    {
+        if (!seen.Add(value) || !definitions.TryGetValue(value, out var node))
+            return null;
+        return node switch
+        {
+            LoopNode.Load load => Program.Buffers[load.Buffer] is { Role: BufferRole.Input, Kind: ElementKind.Integer } ? load.Buffer : null,
+            LoopNode.Compute compute => compute.Operands.Where(o => o.Kind == LoopAtomKind.Value && Program.Values[o.Id] == ElementKind.Integer)
+                .Select(o => IndexInput(o.Id, seen)).FirstOrDefault(b => b is not null),
+            _ => null,
+        };
+    }
 
     private static bool IsOutput(LoopBuffer buffer) => buffer.Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual;
 

@@ -18,8 +18,7 @@ public static class Donation
         foreach (var gradient in program.Buffers.Where(b => b.Role == BufferRole.Gradient))
         {
             var output = program.Source.Outputs[gradient.Argument];
-            var input = program.Buffers.FirstOrDefault(b => b.Role == BufferRole.Input && b.Kind == ElementKind.Real
-                && program.Source.Inputs[b.Argument] is { Role: InputRole.Parameter } source && source.Name == output.Name);
+            var input = InputOf(program, output);
 
             // What is not read at all may be written at any time.
             var writes = accesses.Where(a => a.Buffer == gradient.Id).ToArray();
@@ -30,6 +29,11 @@ public static class Donation
 
         return donations;
     }
+
+    /// <summary>The input that a gradient is of; null where it is not read.</summary>
+    internal static LoopBuffer? InputOf(LoopProgram program, ProgramOutput gradient) => program.Buffers.FirstOrDefault(b =>
+        b.Role == BufferRole.Input && b.Kind == ElementKind.Real
+        && program.Source.Inputs[b.Argument] is { Role: InputRole.Parameter } source && source.Name == gradient.Name);
 
     /// <summary>Whether the store writes each place once: every position runs with a loop of its own.</summary>
     private static bool IsOnce(Visit write)

@@ -25,7 +25,7 @@ public sealed class LoopInterpreter
     private readonly bool backwards;
 
     private LoopInterpreter(
-        LoopProgram program, IReadOnlyList<double[]> inputs, IReadOnlyList<double> scalars, IReadOnlyDictionary<string, long> extents, bool backwards)
+        LoopProgram program, IReadOnlyList<double[]> inputs, IReadOnlyList<double> scalars, IReadOnlyDictionary<string, long> extents, bool backwards, ulong donated)
     {
         this.backwards = backwards;
         this.program = program;
@@ -33,6 +33,7 @@ public sealed class LoopInterpreter
         this.extents = extents;
         shapes = program.Buffers.Select(b => b.Extents.Select(SizeOf).ToArray()).ToArray();
         memory = program.Buffers.Select(b => b.Role == BufferRole.Input ? inputs[b.Argument] : Fresh(b.Id)).ToArray();
+        Donate(donated);
         largest = new double[program.Buffers.Count];
         values = new double[program.Values.Count];
         coordinates = new long[program.Loops.Count];
@@ -46,14 +47,16 @@ public sealed class LoopInterpreter
     /// <param name="scalars">The value of every host scalar.</param>
     /// <param name="extents">The size of every named axis.</param>
     /// <param name="backwards">Parallel loops from the end: their iterations do not depend on each other.</param>
+    /// <param name="donated">Bit k: gradient k is written over its input (<see cref="Donation"/>).</param>
     public static LoopRun Run(
         LoopProgram program,
         IReadOnlyList<double[]> inputs,
         IReadOnlyList<double> scalars,
         IReadOnlyDictionary<string, long> extents,
-        bool backwards = false)
+        bool backwards = false,
+        ulong donated = 0)
     {
-        var run = new LoopInterpreter(program, inputs, scalars, extents, backwards);
+        var run = new LoopInterpreter(program, inputs, scalars, extents, backwards, donated);
         foreach (var stage in program.Stages)
             run.Visit(stage.Body, depth: 0);
         var outputs = new double[program.Source.Outputs.Count][];
@@ -61,6 +64,17 @@ public sealed class LoopInterpreter
             if (buffer.Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual)
                 outputs[buffer.Argument] = run.memory[buffer.Id];
         return new LoopRun(outputs, run.loads, run.stores);
+    }
+
+    private void Donate(ulong donated)
+    {
+        var gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
+        foreach (var gradient in program.Buffers.Where(b => b.Role == BufferRole.Gradient))
+        {
+            var output = program.Source.Outputs[gradient.Argument];
+            if ((donated & (1UL << Array.IndexOf(gradients, output))) != 0 && Donation.InputOf(program, output) is { } input)
+                memory[gradient.Id] = memory[input.Id] = (double[])memory[input.Id].Clone();
+        }
     }
 
     private long SizeOf(Extent extent) => ProgramEvaluator.Size(extent, extents);

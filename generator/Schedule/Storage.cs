@@ -101,7 +101,9 @@ internal sealed class StorageMap
         }
 
         var shared = SharedDepth(statement, variable, kept);
-        if (shared == kept && statement.Kind is (StatementKind.Store or StatementKind.Reduce))
+
+        // Outside all loops there is no iteration that readers share: the next stage's are elsewhere.
+        if (shared == kept && kept > 0 && statement.Kind is (StatementKind.Store or StatementKind.Reduce))
             return new Storage(accumulator, -1, []);
 
         // A row is one iteration's; the lanes of a vector are many.

@@ -57,10 +57,14 @@ internal static class BindingProblem
         return new(spec.Name, parameter.Name, $"{parameter.Name} has {has}, but {FirstWith(spec, term.Axis, index, axis, tensors)} has {spec.Axes[term.Axis]} = {expected}");
     }
 
-    internal static ObjectiveArgumentException OutOfRange(ObjectiveSpec spec, TensorParameter? parameter, KernelFault fault) => new(
+    /// <param name="spec">The objective.</param>
+    /// <param name="parameter">Whose index it is; null where it was computed from several.</param>
+    /// <param name="position">Where the parameter has that index first; empty where it was computed.</param>
+    /// <param name="fault">The index.</param>
+    internal static ObjectiveArgumentException OutOfRange(ObjectiveSpec spec, TensorParameter? parameter, ReadOnlySpan<long> position, KernelFault fault) => new(
         spec.Name,
         parameter?.Name ?? "",
-        $"{parameter?.Name ?? "an index"} has {Number(fault.Index)}, which is out of range of an axis of size {Number(fault.Extent)}.");
+        $"{parameter?.Name ?? "an index"} has {Number(fault.Index)}{(position.IsEmpty ? "" : $" at [{string.Join(", ", position.ToArray().Select(Number))}]")}, which is out of range of an axis of size {Number(fault.Extent)}.");
 
     internal static ObjectiveArgumentException TooSmall(ObjectiveSpec spec, int axis, long size) =>
         new(spec.Name, spec.Parameters[0].Name, $"the tensors are too small: axis {Number(axis)} of a result would have size {Number(size)}.");

@@ -41,7 +41,7 @@ internal static unsafe class LoopCall
 
             var fault = kernel.Launch(call.IsDouble, buffers, call.Extents, call.Scalars, call.Needs);
             if (fault.IsFault)
-                throw Fault(kernel, call.Spec, fault);
+                throw Fault(kernel, call, fault);
             Donation.Complete(call);
         }
         catch
@@ -104,27 +104,21 @@ internal static unsafe class LoopCall
         return new(data, dtype == own ? StorageType.Own : Storage(dtype));
     }
 
-    private static StorageType Storage(ScalarType dtype) => dtype switch
-    {
-        ScalarType.BFloat16 => StorageType.BFloat16,
-        ScalarType.Float16 => StorageType.Float16,
-        ScalarType.Float32 => StorageType.Float32,
-        ScalarType.Float64 => StorageType.Float64,
-        ScalarType.Int64 => StorageType.Int64,
-        ScalarType.Int32 => StorageType.Int32,
-        ScalarType.Int16 => StorageType.Int16,
-        ScalarType.Int8 => StorageType.Int8,
-        _ => StorageType.Byte,
-    };
-
-    private static ObjectiveArgumentException Fault(LoopKernel kernel, ObjectiveSpec spec, KernelFault fault)
+    private static ObjectiveArgumentException Fault(LoopKernel kernel, in KernelCall call, KernelFault fault)
     {
         foreach (var argument in kernel.Arguments)
         {
             if (argument.Buffer == fault.Buffer && argument.Slot.Role == SlotRole.Parameter)
-                return BindingProblem.OutOfRange(spec, spec.Parameters[argument.Slot.Index], fault);
+                return BindingProblem.OutOfRange(call.Spec, call.Spec.Parameters[argument.Slot.Index], Position(call.Parameters[argument.Slot.Index], fault.Index), fault);
         }
 
-        return BindingProblem.OutOfRange(spec, null, fault);
+        return BindingProblem.OutOfRange(call.Spec, null, [], fault);
     }
+
+    private static long[] Position(nint handle, long index) => TensorHandle.Borrow(handle, tensor =>
+    {
+        using var scope = NewDisposeScope();
+        var places = tensor.eq(index).nonzero();
+        return places.shape[0] == 0 ? [] : places[0].data<long>().ToArray();
+    });
 }

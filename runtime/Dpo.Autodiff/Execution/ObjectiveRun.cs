@@ -8,8 +8,8 @@ namespace Dpo.Autodiff.Execution;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public static class ObjectiveRun
 {
-    // Gradients of fewer elements stay in the cache until the backward asks for them.
-    private const long MostPrecomputed = 1 << 17;
+    /// <summary>Gradients of so many elements stay in the cache until the backward asks for them. Tests set it.</summary>
+    internal static long MostPrecomputed { get; set; } = 1 << 17;
 
     /// <summary>The results, as part of the autograd graph where gradients are recorded and some differentiable parameter requires them.</summary>
     /// <param name="spec">The objective.</param>
@@ -109,7 +109,7 @@ public static class ObjectiveRun
             IsDouble = isDouble,
         };
         upstreams[0] = Upstream(call, upstream, handles);
-        if (Donation.Of(spec, variant, handles, call.Needs, isDouble, allowsLeaves: true) is > 0 and var donated)
+        if (variant.DifferentiableResults.Contains(0) && Donation.Of(spec, variant, handles, call.Needs, isDouble, allowsLeaves: true) is > 0 and var donated)
             return InTurn(call, donated, tensors, upstream);
         var count = results + variant.Gradients.Length;
         var fewOutputs = default(FewHandles);
@@ -142,13 +142,15 @@ public static class ObjectiveRun
         };
         var outputs = new nint[call.Outputs];
         call.Run(isRecorded: false, outputs);
-        var recorded = new RecordedCall(call, joint.Needs, [0], donated);
+        var recorded = new RecordedCall(call, joint.Needs, variant.DifferentiableResults, donated);
         try
         {
             recorded.Keep(outputs.AsSpan(results));
             outputs.AsSpan(results).Clear();
             using var one = upstream is null ? ones([], call.ComputeType) : null;
-            recorded.Backward([(upstream ?? one!).Handle], isRecorded: false, new GivenInputs(joint.Parameters), outputs.AsSpan(results, variant.Gradients.Length));
+            var upstreams = new nint[variant.DifferentiableResults.Length];
+            upstreams[Array.IndexOf(variant.DifferentiableResults, 0)] = (upstream ?? one!).Handle;
+            recorded.Backward(upstreams, isRecorded: false, new GivenInputs(joint.Parameters), outputs.AsSpan(results, variant.Gradients.Length));
             Cast(call, outputs, results + variant.Gradients.Length);
         }
         catch

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using Dpo.Autodiff.Execution;
 using Dpo.Autodiff.Generator.Tests.Harness;
 using TorchSharp;
 using Xunit.Abstractions;
@@ -138,6 +139,8 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
             var got = Gradients(fused[0], upstream, objective, inputs);
             if (FirstDifference("Fused", objective, got, wanted, tolerance) is { } wrong)
                 return wrong;
+            if (FirstDifference("Fused, with residuals", objective, WithResiduals(() => Gradients(Unpack(surfaces.GetMethod(objective.Name)!.Invoke(null, arguments)!)[0], upstream, objective, inputs)), wanted, tolerance) is { } late)
+                return late;
             var withGrad = surfaces.GetMethod(objective.Name + "WithGrad")!.Invoke(null, [.. arguments, upstream])!;
             var type = withGrad.GetType();
             var names = objective.Results.Length == 1 ? ["Value"] : objective.Results.Select((_, i) => $"R{i}").ToArray();
@@ -152,6 +155,21 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
         catch (TargetInvocationException exception)
         {
             return exception.InnerException!.ToString();
+        }
+    }
+
+    /// <summary>The gradients as large ones are computed: none with the value.</summary>
+    private static Tensor?[] WithResiduals(Func<Tensor?[]> run)
+    {
+        var most = ObjectiveRun.MostPrecomputed;
+        ObjectiveRun.MostPrecomputed = -1;
+        try
+        {
+            return run();
+        }
+        finally
+        {
+            ObjectiveRun.MostPrecomputed = most;
         }
     }
 

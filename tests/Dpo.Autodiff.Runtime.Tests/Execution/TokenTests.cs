@@ -63,7 +63,7 @@ public class TokenTests
             var logits = randn(2, 7).requires_grad_(true);
             var labels = tensor(new[] { 3, label });
             var exception = Assert.Throws<ObjectiveArgumentException>(() => TokenObjective.Fused(logits, labels, null, ones([])));
-            Assert.StartsWith($"Token: labels has {label}, which is out of range of an axis of size 7.", exception.Message, StringComparison.Ordinal);
+            Assert.StartsWith($"Token: labels has {label} at [", exception.Message, StringComparison.Ordinal);
             Assert.Equal("labels", exception.ParamName);
             Assert.Throws<ObjectiveArgumentException>(() => TokenObjective.WithGrad(logits, labels, null, ones([]), ones(2)));
         }
