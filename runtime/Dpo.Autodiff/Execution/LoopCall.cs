@@ -104,6 +104,19 @@ internal static unsafe class LoopCall
         return new(data, dtype == own ? StorageType.Own : Storage(dtype));
     }
 
+    private static StorageType Storage(ScalarType dtype) => dtype switch
+    {
+        ScalarType.BFloat16 => StorageType.BFloat16,
+        ScalarType.Float16 => StorageType.Float16,
+        ScalarType.Float32 => StorageType.Float32,
+        ScalarType.Float64 => StorageType.Float64,
+        ScalarType.Int64 => StorageType.Int64,
+        ScalarType.Int32 => StorageType.Int32,
+        ScalarType.Int16 => StorageType.Int16,
+        ScalarType.Int8 => StorageType.Int8,
+        _ => StorageType.Byte,
+    };
+
     private static ObjectiveArgumentException Fault(LoopKernel kernel, in KernelCall call, KernelFault fault)
     {
         foreach (var argument in kernel.Arguments)

@@ -163,7 +163,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max2Value), count);
                 }
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v9Index = frame.InRange(0, v9, vocabCount, V.AnyLane(v1));
+                var v9Index = frame.InRange(1, v9, vocabCount, V.AnyLane(v1));
                 var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v9Index + token * vocabCount) : default) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
                 sum17.Add(V.Where(v1, -v14, V.Create(0)), 1);
             }
@@ -252,7 +252,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref sum7All, token) = V.Element(sum7Value, 0);
                 }
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v10Index = frame.InRange(0, v10, vocabCount, V.AnyLane(v1));
+                var v10Index = frame.InRange(1, v10, vocabCount, V.AnyLane(v1));
                 var v12 = (V.AnyLane(v1) ? logits.Broadcast<V>(v10Index + token * vocabCount) : default) - max3Value;
                 sum18.Add(V.Where(v1, -(v12 - V.Log(sum7Value)), V.Create(0)), 1);
             }
@@ -304,6 +304,78 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
     }
 }
 
+file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoopKernel
+{
+    public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame)
+        where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+        where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+    {
+        var tokenCount = frame.Extent(0);
+        var vocabCount = frame.Extent(1);
+        frame.Allocate<T>(8, 1);
+        var valueOut = frame.Reals<T>(2);
+        ref var kept3Out = ref frame.Real<T>(5);
+        ref var sum17 = ref frame.Real<T>(8);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
+        kept3Out = T.CreateTruncating(frame.Sum(0));
+        sum17 = T.CreateTruncating(frame.Sum(1));
+        var sum17Value = V.Broadcast(ref sum17, 0);
+        var kept3Value = V.Broadcast(ref kept3Out, 0);
+        var value = sum17Value / kept3Value;
+        valueOut.Set(0, V.Element(value, 0));
+    }
+
+    // kept1[token] = max[vocab](logits)
+    // kept2[token] = sum[vocab](exp(logits - kept1))
+    // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
+    // kept3 = sum([label != -100])
+    private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
+    {
+        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var vocabCount = frame.Extent(1);
+            var logits = frame.Reals<T>(0);
+            var label = frame.Integers(1);
+            ref var kept1Out = ref frame.Real<T>(3);
+            ref var kept2Out = ref frame.Real<T>(4);
+            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var kept3 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            for (var token = begin; token < end; token++)
+            {
+                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                var labelValue = label[token];
+                var v1 = V.Condition(labelValue != -100L);
+                kept3.Add(v1 & V.Create(1), 1);
+                var max2 = V.Create(double.NegativeInfinity);
+                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+                {
+                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                    max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
+                }
+                var kept1 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
+                global::System.Runtime.CompilerServices.Unsafe.Add(ref kept1Out, token) = V.Element(kept1, 0);
+                var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+                {
+                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                    sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - kept1), count);
+                }
+                var kept2 = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6));
+                global::System.Runtime.CompilerServices.Unsafe.Add(ref kept2Out, token) = V.Element(kept2, 0);
+                var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var v10Index = frame.InRange(1, v10, vocabCount, V.AnyLane(v1));
+                var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v10Index + token * vocabCount) : default) - kept1) - V.Log(kept2);
+                sum17.Add(V.Where(v1, -v14, V.Create(0)), 1);
+            }
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(kept3, ref frame.Partial(0, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17, ref frame.Partial(1, block));
+        }
+    }
+}
+
 file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
 {
     public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame)
@@ -314,65 +386,13 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var vocabCount = frame.Extent(1);
         var needsLogits = frame.Needs(0);
         if (needsLogits)
-            frame.Allocate<T>(4, 1);
-        if (needsLogits)
-            frame.Allocate<T>(6, tokenCount);
-        if (needsLogits)
-            frame.Allocate<T>(8, tokenCount);
-        ref var sum7 = ref frame.Real<T>(4);
-        if (needsLogits)
         {
-            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 1, isLanes: false);
-            sum7 = T.CreateTruncating(frame.Sum(0));
-        }
-        if (needsLogits)
-        {
-            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false);
-        }
-    }
-
-    // sum7 = sum([label != -100])
-    // max13All[token] = max[vocab](logits)
-    // sum17All[token] = sum[vocab](exp(logits - max13All))
-    private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
-    {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
-            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
-            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-        {
-            var vocabCount = frame.Extent(1);
-            var label = frame.Integers(1);
-            ref var max13All = ref frame.Real<T>(6);
-            ref var sum17All = ref frame.Real<T>(8);
-            var logitsRows = frame.Rows<T>(0, vocabCount);
-            var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-            for (var token = begin; token < end; token++)
-            {
-                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
-                var v1 = V.Condition(label[token] != -100L);
-                sum7.Add(v1 & V.Create(1), 1);
-                var max13 = V.Create(double.NegativeInfinity);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    max13 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max13, V.Load(ref logitsRow, vocab, count), count);
-                }
-                var max13Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max13);
-                global::System.Runtime.CompilerServices.Unsafe.Add(ref max13All, token) = V.Element(max13Value, 0);
-                var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    sum17.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max13Value), count);
-                }
-                global::System.Runtime.CompilerServices.Unsafe.Add(ref sum17All, token) = V.Element(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum17)), 0);
-            }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum7, ref frame.Partial(0, block));
+            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false);
         }
     }
 
     // d_logits[token vocab] = where(label != -100, ..., 0)
-    private sealed class Stage1 : global::Dpo.Autodiff.Cpu.ILoopStage
+    private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
@@ -382,31 +402,31 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var vocabCount = frame.Extent(1);
             var label = frame.Integers(1);
             var dValue = frame.Reals<T>(2);
-            ref var sum7 = ref frame.Real<T>(4);
-            ref var max13All = ref frame.Real<T>(6);
-            ref var sum17All = ref frame.Real<T>(8);
-            var streamsDLogitsOut = frame.Streams<T>(3, tokenCount * vocabCount);
-            var dLogitsOutRows = frame.Rows<T>(3, vocabCount, tokenCount * vocabCount);
+            var kept1 = frame.Reals<T>(3);
+            var kept2 = frame.Reals<T>(4);
+            var kept3 = frame.Reals<T>(5);
+            var streamsDLogitsOut = frame.Streams<T>(6, tokenCount * vocabCount);
+            var dLogitsOutRows = frame.Rows<T>(6, vocabCount, tokenCount * vocabCount);
             var logitsRows = frame.Rows<T>(0, vocabCount);
             var dValueValue = dValue.Broadcast<V>(0);
-            var sum7Value = V.Broadcast(ref sum7, 0);
-            var v16 = dValueValue / sum7Value;
-            var v17 = -v16;
+            var kept3Value = kept3.Broadcast<V>(0);
+            var v7 = dValueValue / kept3Value;
+            var v8 = -v7;
             for (var token = begin; token < end; token++)
             {
                 ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
                 ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
                 var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 var labelValue = label[token];
-                var max13AllValue = V.Broadcast(ref max13All, token);
-                var v24 = v16 / V.Broadcast(ref sum17All, token);
-                var v12 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v10 = V.Condition(labelValue != -100L);
+                var kept1Value = kept1.Broadcast<V>(token);
+                var v15 = v7 / kept2.Broadcast<V>(token);
+                var v3 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var v1 = V.Condition(labelValue != -100L);
                 for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
                 {
                     var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    var v26 = V.Where(V.IsEqual(vocab, v12), v17, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max13AllValue) * v24);
-                    V.Store(V.Where(v10, v26, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+                    var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - kept1Value) * v15);
+                    V.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
                 }
                 dLogitsOutRows.Flush<V>(token * vocabCount);
             }
@@ -560,6 +580,12 @@ static partial class C
                 [
                     new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], true, [new(0, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
                 ],
+                Residuals =
+                [
+                    new(global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
+                    new(global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
+                    new(global::Dpo.Autodiff.Execution.ElementKind.Real, []),
+                ],
                 Gradients = [0],
                 Value = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValue0>,
@@ -579,15 +605,29 @@ static partial class C
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
                     ]),
-                Gradient = new(
-                    global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyGradient0>,
+                ValueAndResiduals = new(
+                    global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndResiduals0>,
                     9,
                     [
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
-                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
-                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
+                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
+                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept2
+                        new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept3
                     ]),
+                Gradient = new(
+                    global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyGradient0>,
+                    7,
+                    [
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept1
+                        new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept2
+                        new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept3
+                        new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
+                    ], donations: 1UL),
                 TorchValue = new(
                     CrossEntropyTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer)],

@@ -279,7 +279,7 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         }
     }
 
-    // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(-beta * (chosen - referenceChosen + referenceRejected - rejected))
+    // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(beta * (rejected - referenceRejected) - beta * (chosen - referenceChosen))
     // d_chosen[pair] = -d_rejected
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
@@ -299,15 +299,15 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var dRejectedOut = ref frame.Real<T>(6);
             var streamsDChosenOut = frame.Streams<T>(5, pairCount);
             var streamsDRejectedOut = frame.Streams<T>(6, pairCount);
+            var beta = V.Create(frame.Scalar(0));
             var scalar3 = V.Create(frame.Scalar(3)); // beta / pair
-            var scalar4 = V.Create(frame.Scalar(4)); // -beta
             var dLossValue = dLoss.Broadcast<V>(0);
-            var v10 = dLossValue * scalar3;
+            var v12 = dLossValue * scalar3;
             for (var pair = begin; pair < end; pair += V.Count)
             {
                 var count = (int)nint.Min(end - pair, V.Count);
-                var v6 = (V.Load(ref chosen, pair, count) - V.Load(ref referenceChosen, pair, count)) - (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count));
-                var dRejected = V.Sigmoid(v6 * scalar4) * v10;
+                var v8 = ((V.Load(ref chosen, pair, count) - V.Load(ref referenceChosen, pair, count)) * beta) - ((V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta);
+                var dRejected = V.Sigmoid(-v8) * v12;
                 if (needsRejected)
                 {
                     V.Store(dRejected, ref dRejectedOut, pair, count, streamsDRejectedOut);

@@ -242,6 +242,76 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
     }
 }
 
+file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoopKernel
+{
+    public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame)
+        where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+        where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+    {
+        var listCount = frame.Extent(0);
+        var itemCount = frame.Extent(1);
+        frame.Allocate<T>(5, 1);
+        var valueOut = frame.Reals<T>(1);
+        ref var sum5 = ref frame.Real<T>(5);
+        var scalar0 = V.Create(frame.Scalar(0)); // list
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
+        sum5 = T.CreateTruncating(frame.Sum(0));
+        var sum5Value = V.Broadcast(ref sum5, 0);
+        var value = sum5Value / scalar0;
+        valueOut.Set(0, V.Element(value, 0));
+    }
+
+    // flip1[list item] = score[list |item|-1-item]
+    // logcumsumexp2[list item] = logcumsumexp[item](flip1)
+    // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
+    // negate7[list item] = -logcumsumexp2
+    // logcumsumexp8[list item] = logcumsumexp[item from the end](negate7)
+    // kept1[list item] = exp(flip1) * cumsum[item from the end](exp(negate7))
+    private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
+    {
+        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var listCount = frame.Extent(0);
+            var itemCount = frame.Extent(1);
+            var score = frame.Reals<T>(0);
+            var streamsKept1Out = frame.Streams<T>(2, listCount * itemCount);
+            var scoreRows = frame.Rows<T>(0, itemCount);
+            ref var flip1 = ref frame.Take<T>(itemCount);
+            ref var logcumsumexp2 = ref frame.Take<T>(itemCount);
+            ref var negate7 = ref frame.Take<T>(itemCount);
+            ref var logcumsumexp8 = ref frame.Take<T>(itemCount);
+            var sum5 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            for (var list = begin; list < end; list++)
+            {
+                ref var scoreRow = ref scoreRows.Read<V>(list * itemCount);
+                for (nint item = 0; item < itemCount; item++)
+                {
+                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
+                }
+                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
+                for (nint item = 0; item < itemCount; item += V.Count)
+                {
+                    var count = (int)nint.Min(itemCount - item, V.Count);
+                    var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                    sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
+                    V.Store(-V.Load(ref logcumsumexp2, item, count), ref negate7, item, count);
+                }
+                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate7, 1, ref logcumsumexp8, 1, itemCount, true);
+                ref var kept1OutRow = ref frame.Real<T>(2, list * itemCount);
+                var streamsKept1OutRow = streamsKept1Out && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref kept1OutRow);
+                for (nint item = 0; item < itemCount; item += V.Count)
+                {
+                    var count = (int)nint.Min(itemCount - item, V.Count);
+                    V.Store(V.Exp(V.Load(ref logcumsumexp8, item, count) + V.Load(ref flip1, item, count)), ref kept1OutRow, item, count, streamsKept1OutRow);
+                }
+            }
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5, ref frame.Partial(0, block));
+        }
+    }
+}
+
 file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
 {
     public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame)
@@ -257,11 +327,7 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         }
     }
 
-    // flip2[list item] = score[list |item|-1-item]
-    // logcumsumexp3[list item] = logcumsumexp[item](flip2)
-    // negate6[list item] = -logcumsumexp3
-    // logcumsumexp7[list item] = logcumsumexp[item from the end](negate6)
-    // d_score[list item] = ...
+    // d_score[list item] = d_Value / |list| * kept1[list |item|-1-item] - d_Value / |list|
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -270,38 +336,22 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
-            var score = frame.Reals<T>(0);
-            var dValue = frame.Reals<T>(1);
+            var dValue = frame.Reals<T>(0);
             var streamsDScoreOut = frame.Streams<T>(2, listCount * itemCount);
             var scalar0 = V.Create(frame.Scalar(0)); // list
             var dScoreOutRows = frame.Rows<T>(2, itemCount, listCount * itemCount);
-            ref var flip2 = ref frame.Take<T>(itemCount);
-            ref var logcumsumexp3 = ref frame.Take<T>(itemCount);
-            ref var negate6 = ref frame.Take<T>(itemCount);
-            ref var logcumsumexp7 = ref frame.Take<T>(itemCount);
             var dValueValue = dValue.Broadcast<V>(0);
-            var v8 = dValueValue / scalar0;
+            var v2 = dValueValue / scalar0;
             for (var list = begin; list < end; list++)
             {
                 ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
                 var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
-                for (nint item = 0; item < itemCount; item++)
-                {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
-                }
-                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
+                ref var kept1Row = ref frame.Real<T>(1, list * itemCount);
                 for (nint item = 0; item < itemCount; item += V.Count)
                 {
                     var count = (int)nint.Min(itemCount - item, V.Count);
-                    V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate6, item, count);
-                }
-                global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate6, 1, ref logcumsumexp7, 1, itemCount, true);
-                for (nint item = 0; item < itemCount; item += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item, V.Count);
-                    var logcumsumexp7Value = V.Gather(ref logcumsumexp7, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    V.Store((V.Exp(logcumsumexp7Value + flip2Value) * v8) - v8, ref dScoreOutRow, item, count, streamsDScoreOutRow);
+                    var kept1Value = V.Gather(ref kept1Row, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                    V.Store((kept1Value * v2) - v2, ref dScoreOutRow, item, count, streamsDScoreOutRow);
                 }
                 dScoreOutRows.Flush<V>(list * itemCount);
             }
@@ -418,6 +468,10 @@ static partial class C
                 [
                     new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], true, [new(0, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
                 ],
+                Residuals =
+                [
+                    new(global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))]),
+                ],
                 Gradients = [0],
                 Value = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValue0>,
@@ -435,12 +489,20 @@ static partial class C
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ]),
-                Gradient = new(
-                    global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceGradient0>,
-                    7,
+                ValueAndResiduals = new(
+                    global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValueAndResiduals0>,
+                    8,
                     [
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
+                        new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
+                    ]),
+                Gradient = new(
+                    global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceGradient0>,
+                    3,
+                    [
+                        new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ]),
                 TorchValue = new(
