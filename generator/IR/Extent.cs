@@ -19,14 +19,30 @@ public sealed record Extent(long Constant, EquatableArray<ExtentTerm> Terms)
     public static Extent Named(string name, long coefficient = 1) =>
         coefficient == 0 ? Fixed(0) : new(0, [new ExtentTerm(name, coefficient)]);
 
+    /// <summary>Whether it has a flattened axis in it. Programs have none: elaboration keeps the axes apart.</summary>
+    public bool HasProduct => Terms.Any(t => t.Factors.Count > 0);
+
+    /// <summary>The axes that are flattened into it, outermost first; itself where it is one axis.</summary>
+    public EquatableArray<Extent> Factors => Constant == 0 && Terms.Count == 1 && Terms[0] is { Coefficient: 1, Factors.Count: > 0 } product ? product.Factors : [this];
+
+    /// <summary>Several axes flattened into one: <c>pair*token</c>, which is not <c>token*pair</c>.</summary>
+    public static Extent Product(IEnumerable<Extent> axes)
+    {
+        var factors = axes.SelectMany(a => a.Factors).Where(f => !f.IsOne).ToEquatableArray();
+        if (factors.Count < 2)
+            return factors.Count == 0 ? One : factors[0];
+        var name = string.Join("*", factors.Select(f => f.Terms.Count + (f.Constant == 0 ? 0 : 1) > 1 ? "(" + f + ")" : f.ToString()));
+        return new(0, [new ExtentTerm(name, 1) { Factors = factors }]);
+    }
+
     public static Extent operator +(Extent left, Extent right)
     {
-        var terms = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        var terms = new SortedDictionary<string, ExtentTerm>(StringComparer.Ordinal);
         foreach (var term in left.Terms.Concat(right.Terms))
-            terms[term.Name] = terms.TryGetValue(term.Name, out var coefficient) ? coefficient + term.Coefficient : term.Coefficient;
+            terms[term.Name] = terms.TryGetValue(term.Name, out var other) ? other with { Coefficient = other.Coefficient + term.Coefficient } : term;
         return new(
             left.Constant + right.Constant,
-            terms.Where(t => t.Value != 0).Select(t => new ExtentTerm(t.Key, t.Value)).ToEquatableArray());
+            terms.Values.Where(t => t.Coefficient != 0).ToEquatableArray());
     }
 
     public static Extent operator *(Extent extent, long factor) =>
@@ -52,6 +68,9 @@ public sealed record Extent(long Constant, EquatableArray<ExtentTerm> Terms)
 /// <summary>One name of an <see cref="Extent"/> with its coefficient.</summary>
 public sealed record ExtentTerm(string Name, long Coefficient)
 {
+    /// <summary>The axes of a flattened one; none where the name is an axis's.</summary>
+    public EquatableArray<Extent> Factors { get; init; } = EquatableArray<Extent>.Empty;
+
     internal string Print(bool first)
     {
         var sign = Coefficient < 0 ? "-" : first ? "" : "+";

@@ -24,7 +24,27 @@ internal sealed class ElaborateHost
 
     public int Real(double value) => Add(new(HostOperation.Literal, HostKind.Double, [], Literals.CSharp(value)));
 
-    public int Size(Extent extent) => extent.IsFixed ? Whole(extent.Constant) : Add(new(HostOperation.Size, HostKind.Int64, [], "", extent));
+    public int Size(Extent extent)
+    {
+        if (extent.IsFixed)
+            return Whole(extent.Constant);
+        return extent.HasProduct ? SizeOfProducts(extent) : Add(new(HostOperation.Size, HostKind.Int64, [], "", extent));
+    }
+
+    private int SizeOfProducts(Extent extent)
+    {
+        int? sum = null;
+        var plain = new Extent(extent.Constant, extent.Terms.Where(t => t.Factors.Count == 0).ToEquatableArray());
+        foreach (var term in extent.Terms.Where(t => t.Factors.Count > 0))
+        {
+            var product = term.Factors.Select(Size).Aggregate((a, b) => Binary("*", HostKind.Int64, a, b));
+            if (term.Coefficient != 1)
+                product = Binary("*", HostKind.Int64, product, Whole(term.Coefficient));
+            sum = sum is { } before ? Binary("+", HostKind.Int64, before, product) : product;
+        }
+
+        return plain == Extent.Fixed(0) ? sum!.Value : Binary("+", HostKind.Int64, sum!.Value, Size(plain));
+    }
 
     public int IsPresent(string parameter) => Add(new(HostOperation.IsPresent, HostKind.Bool, [], parameter));
 
@@ -157,6 +177,7 @@ internal sealed class ElaborateHost
                     "-" => left - right,
                     "*" when right.IsFixed => left * right.Constant,
                     "*" when left.IsFixed => right * left.Constant,
+                    "*" => Extent.Product([left, right]),
                     "/" when right.IsFixed => left.DivideBy(right.Constant),
                     _ => null,
                 };

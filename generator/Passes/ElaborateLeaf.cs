@@ -42,6 +42,12 @@ internal sealed class ElaborateLeaf
                 return null;
             }
 
+            if (tensor.Extents.Any(e => e.HasProduct))
+            {
+                report(new Diagnosis("DPO0034", ["result '" + function.ResultNames[i] + "' of " + tensor, "return it under its own axes: `view` it as they were"], function.Id, -1));
+                return null;
+            }
+
             outputs.Add(new ProgramOutput(function.ResultNames[i], tensor.As(ElaborateTensors.KindOf(tensor) ?? ElementKind.Real), OutputRole.Result, false, tensor.DType));
         }
 

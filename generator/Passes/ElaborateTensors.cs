@@ -34,11 +34,21 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     /// <summary>A tensor of one value.</summary>
     public ElaborateTensor Fill(int number, EquatableArray<Extent> extents, ElementKind? kind, EquatableArray<DTypeTerm> dtype) =>
-        New(extents, kind, dtype, [], k => Builder.Fill(Host.AsAtom(number), extents, k));
+        New(extents, kind, dtype, [], k => Builder.Fill(Host.AsAtom(number), new ElaborateLayout(extents).Extents, k));
 
     /// <summary>The coordinate along one axis.</summary>
-    public ElaborateTensor Iota(Extent extent) =>
-        New([extent], Integer, FixedType("Int64", true), [], _ => Builder.Iota(0, [extent]));
+    public ElaborateTensor Iota(Extent extent) => New([extent], Integer, FixedType("Int64", true), [], _ =>
+    {
+        var extents = new ElaborateLayout([extent]).Extents;
+        var coordinate = Builder.Iota(0, extents);
+        for (var p = 1; p < extents.Count; p++)
+        {
+            var outer = Builder.Emit(Primitive.Multiply, Atom.Variable(coordinate), Host.AsAtom(Host.Size(extents[p])));
+            coordinate = Builder.Emit(Primitive.Add, Atom.Variable(outer), Atom.Variable(Builder.Iota(p, extents)));
+        }
+
+        return coordinate;
+    });
 
     /// <summary>One real operand.</summary>
     public ElaborateTensor Unary(Primitive primitive, ElaborateTensor x) =>
@@ -139,7 +149,7 @@ internal sealed class ElaborateTensors(ElaboratePath path)
         {
             var from = KindOf(x) ?? kind;
             return from != kind && rounds
-                ? Builder.EmitDeclared(Primitive.Convert, new Parameters.Convert(dtype), new TensorType(kind, x.Extents), Atom.Variable(x.As(from)))
+                ? Builder.EmitDeclared(Primitive.Convert, new Parameters.Convert(dtype), new TensorType(kind, new ElaborateLayout(x.Extents).Extents), Atom.Variable(x.As(from)))
                 : Builder.Convert(x.As(kind), kind, rounds ? dtype : null);
         });
     }
@@ -157,11 +167,14 @@ internal sealed class ElaborateTensors(ElaboratePath path)
         new(Builder, extents, x.Kind, x.DType, x.Roots, kind => move(x.As(kind))) { Index = x.Index is null ? null : () => move(x.AsIndex()) };
 
     public ElaborateTensor Rearrange(ElaborateTensor x, IReadOnlyList<int> source, IReadOnlyList<Extent> extents) =>
-        Move(x, extents.ToEquatableArray(), v => Builder.Rearrange(v, source, extents));
+        Move(x, extents.ToEquatableArray(), v => Rearranged(v, x.Extents, source, extents.ToEquatableArray()));
+
+    /// <summary>The same elements under other axes: flattened where they were several, or several where they were flattened.</summary>
+    public ElaborateTensor Regroup(ElaborateTensor x, EquatableArray<Extent> extents) => x.Extents == extents ? x : Move(x, extents, v => v);
 
     /// <summary>The tensor broadcast to these extents, aligned from the right.</summary>
     public ElaborateTensor SpreadTo(ElaborateTensor x, EquatableArray<Extent> extents) =>
-        x.Extents == extents ? x : Move(x, extents, v => Spread(v, extents));
+        x.Extents == extents ? x : Move(x, extents, v => Spread(v, x.Extents, extents));
 
     /// <summary>Identity with derivative zero.</summary>
     public ElaborateTensor Stop(ElaborateTensor x) => x.Number is not null
@@ -174,7 +187,7 @@ internal sealed class ElaborateTensors(ElaboratePath path)
         var positions = dims.OrderBy(d => d).ToEquatableArray();
         var reduced = New(
             x.Extents.Where((_, i) => !positions.Contains(i)).ToEquatableArray(), kind, dtype, x.Roots,
-            k => Counted(k, n => positions.Count == 0 ? x.As(n) : Builder.Emit(primitive, new Parameters.Reduce(positions), Atom.Variable(x.As(n))), primitive is Primitive.Any or Primitive.All));
+            k => Counted(k, n => positions.Count == 0 ? x.As(n) : Builder.Emit(primitive, new Parameters.Reduce(new ElaborateLayout(x.Extents).Of(positions)), Atom.Variable(x.As(n))), primitive is Primitive.Any or Primitive.All));
         return keepdim ? Keep(reduced, x, positions) : reduced;
     }
 
@@ -217,27 +230,57 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     /// <summary>The sum of products over the axes that the result has not: see <see cref="Parameters.Contract"/>. Torch takes no other kinds, and does not promote.</summary>
     public ElaborateTensor Contract(ElaborateTensor x, ElaborateTensor y, IReadOnlyList<int> left, IReadOnlyList<int> right, EquatableArray<Extent> extents) =>
-        New(extents, Real, Promoted(Real, x, y), [], _ => Builder.Contract(x.As(Real), y.As(Real), extents.Count, left, right));
+        New(extents, Real, Promoted(Real, x, y), [], _ =>
+        {
+            var result = new ElaborateLayout(extents);
+            var summed = left.Where(a => a >= extents.Count).OrderBy(a => a).ToArray();
+            var first = result.Extents.Count;
+            var places = new Dictionary<int, int[]>();
+            foreach (var axis in summed)
+            {
+                places[axis] = Enumerable.Range(first, x.Extents[left.ToList().IndexOf(axis)].Factors.Count).ToArray();
+                first += places[axis].Length;
+            }
+
+            int[] Places(IReadOnlyList<int> axes) => axes.SelectMany(a => a < extents.Count ? result.Of(a) : places[a]).ToArray();
+            return Builder.Contract(x.As(Real), y.As(Real), result.Extents.Count, Places(left), Places(right));
+        });
 
     /// <summary>x[.., index[o], ..] where index and result have these extents.</summary>
-    public ElaborateTensor Gather(ElaborateTensor x, ElaborateTensor index, int position, IReadOnlyList<int> map) =>
-        New(index.Extents, x.Kind, x.DType, x.Roots, kind => Builder.Gather(x.As(kind), index.AsIndex(), position, map));
+    public ElaborateTensor Gather(ElaborateTensor x, ElaborateTensor index, int position, IReadOnlyList<int> map)
+    {
+        var (place, mapped) = (Place(x.Extents, position, "an index"), Mapped(x.Extents, index.Extents, map));
+        return New(index.Extents, x.Kind, x.DType, x.Roots, kind => Builder.Gather(x.As(kind), index.AsIndex(), place, mapped));
+    }
+
+    private static EquatableArray<int> Mapped(EquatableArray<Extent> extents, EquatableArray<Extent> index, IReadOnlyList<int> map) =>
+        Enumerable.Range(0, extents.Count).SelectMany(p => map[p] < 0 ? [-1] : new ElaborateLayout(index).Of(map[p])).ToEquatableArray();
 
     /// <summary>Values added up at their indices along one position.</summary>
     public ElaborateTensor Scatter(ElaborateTensor values, ElaborateTensor index, int position, EquatableArray<Extent> extents)
     {
         var map = Enumerable.Range(0, extents.Count).Select(i => i == position ? -1 : i).ToArray();
-        return New(extents, values.Kind, values.DType, values.Roots, kind => Builder.ScatterAdd(values.As(kind), index.AsIndex(), position, map, extents));
+        var (place, mapped) = (Place(extents, position, "an index"), Mapped(extents, index.Extents, map));
+        return New(extents, values.Kind, values.DType, values.Roots, kind => Builder.ScatterAdd(values.As(kind), index.AsIndex(), place, mapped, new ElaborateLayout(extents).Extents));
     }
 
     public ElaborateTensor Slice(ElaborateTensor x, int position, Extent start, Extent count, long step = 1)
     {
         var isWhole = start == Extent.Fixed(0) && step == 1 && count == x.Extents[position];
-        return isWhole ? x : Move(x, With(x.Extents, position, count), v => Builder.Slice(v, position, start, count, step));
+        if (isWhole)
+            return x;
+        var place = Place(x.Extents, position, "a slice");
+        return Move(x, With(x.Extents, position, count), v => Builder.Slice(v, place, start, count, step));
     }
 
-    public ElaborateTensor Pad(ElaborateTensor x, int position, Extent start, Extent full, long step = 1) =>
-        Move(x, With(x.Extents, position, full), v => Builder.Pad(v, position, start, full, step));
+    public ElaborateTensor Pad(ElaborateTensor x, int position, Extent start, Extent full, long step = 1)
+    {
+        var place = Place(x.Extents, position, "`cat`");
+        return Move(x, With(x.Extents, position, full), v => Builder.Pad(v, place, start, full, step));
+    }
+
+    /// <summary>The variable's position of an axis along which the elements have an order.</summary>
+    public static int Place(EquatableArray<Extent> extents, int axis, string operation) => new ElaborateLayout(extents).One(axis, operation);
 
     /// <summary>One position without its axis, which has size 1.</summary>
     public ElaborateTensor Drop(ElaborateTensor x, int position)
@@ -366,11 +409,14 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     private Atom Operand(ElaborateTensor x, ElementKind kind, EquatableArray<Extent> extents) =>
         x.Number is { } number ? Host.AsAtom(number) : Spread(x, kind, extents);
 
-    private Atom Spread(ElaborateTensor x, ElementKind kind, EquatableArray<Extent> extents) => Atom.Variable(Spread(x.As(kind), extents));
+    private Atom Spread(ElaborateTensor x, ElementKind kind, EquatableArray<Extent> extents) => Atom.Variable(Spread(x.As(kind), x.Extents, extents));
 
-    private int Spread(int variable, EquatableArray<Extent> extents)
+    private int Spread(int variable, EquatableArray<Extent> from, EquatableArray<Extent> extents) =>
+        Rearranged(variable, from, Enumerable.Range(0, extents.Count).Select(i => Math.Max(i - (extents.Count - from.Count), -1)).ToArray(), extents);
+
+    private int Rearranged(int variable, EquatableArray<Extent> from, IReadOnlyList<int> source, EquatableArray<Extent> to)
     {
-        var from = Builder.TypeOf(variable).Rank;
-        return Builder.Rearrange(variable, Enumerable.Range(0, extents.Count).Select(i => Math.Max(i - (extents.Count - from), -1)).ToArray(), extents);
+        var layout = new ElaborateLayout(to);
+        return Builder.Rearrange(variable, layout.Rearranged(from, source), layout.Extents);
     }
 }

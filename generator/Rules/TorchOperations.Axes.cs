@@ -77,7 +77,23 @@ internal static partial class TorchOperations
         var x = c.Self;
         if (x.Rank == 0)
             return c.Algebra.Insert(x, 0);
-        var (first, last) = (c.Dim("start_dim", x.Rank, 0), c.Dim("end_dim", x.Rank, -1));
+        return Flattened(c, x, c.Dim("start_dim", x.Rank, 0), c.Dim("end_dim", x.Rank, -1));
+    }
+
+    /// <summary>Axes as one: a multiple of one name where they are that, otherwise kept apart under one name.</summary>
+    private static ElaborateTensor Flattened(TorchOperationCall c, ElaborateTensor x, int first, int last)
+    {
+        for (var p = last; p >= first && last > first; p--)
+        {
+            if (!x.Extents[p].IsOne)
+                continue;
+            x = c.Algebra.Drop(x, p);
+            last--;
+        }
+
+        var axes = x.Extents.Skip(first).Take(last - first + 1).ToArray();
+        if (AxisProduct.Of(axes).AsExtent is null)
+            return c.Algebra.Regroup(x, [.. x.Extents.Take(first), Extent.Product(axes), .. x.Extents.Skip(last + 1)]);
         for (; last > first; last--)
             x = Merge(c, x, first);
         return x;
@@ -129,18 +145,34 @@ internal static partial class TorchOperations
 
     private static ElaborateTensor Reshape(TorchOperationCall c, ElaborateTensor x, IReadOnlyList<Extent?> sizes)
     {
+        // What is flattened is kept apart: the single axes are reshaped, and put together again.
+        x = c.Algebra.Regroup(x, new ElaborateLayout(x.Extents).Extents);
         var total = AxisProduct.Of(x.Extents);
         var known = AxisProduct.Of(sizes.Where(s => s is not null)!);
         var rest = sizes.Count(s => s is null) switch
         {
             0 when known == total => Extent.One,
-            1 => total.DivideBy(known),
+            1 => total.DivideBy(known) ?? Left(x.Extents, sizes),
             _ => null,
         };
         if (rest is null)
             throw NotReshaped(c, x);
-        var target = sizes.Select(s => s ?? rest).ToArray();
+        var wanted = sizes.Select(s => s ?? rest).ToEquatableArray();
+        return c.Algebra.Regroup(Regrouped(c, x, [.. new ElaborateLayout(wanted).Extents]), wanted);
+    }
 
+    /// <summary>What is left of the axes for a size of -1: those that no other size names, flattened.</summary>
+    private static Extent? Left(EquatableArray<Extent> axes, IReadOnlyList<Extent?> sizes)
+    {
+        var left = axes.ToList();
+        foreach (var factor in sizes.Where(s => s is not null).SelectMany(s => s!.Factors).Where(f => !f.IsOne))
+            if (!left.Remove(factor))
+                return null;
+        return Extent.Product(left);
+    }
+
+    private static ElaborateTensor Regrouped(TorchOperationCall c, ElaborateTensor x, Extent[] target)
+    {
         // Left to right, the shortest groups of positions with equal products; what stands before `done` is as asked for.
         var done = 0;
         while (done < target.Length || done < x.Rank)
@@ -287,7 +319,7 @@ internal sealed record AxisProduct(long Constant, EquatableArray<Extent> Factors
     {
         var constant = 1L;
         var factors = new List<Extent>();
-        foreach (var extent in extents)
+        foreach (var extent in extents.SelectMany(e => e.Factors))
         {
             var common = extent.IsFixed ? extent.Constant : extent.Terms.Select(t => Math.Abs(t.Coefficient)).Append(Math.Abs(extent.Constant)).Aggregate(Divisor);
             constant = unchecked(constant * common);

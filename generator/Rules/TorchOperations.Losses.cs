@@ -101,7 +101,7 @@ internal static partial class TorchOperations
         if (x.Rank == 0)
             throw new ElaborateStop.Refused("DPO0031", "a class axis", "a tensor of 0 dimensions");
         var classes = x.Rank == 1 ? 0 : 1;
-        var logs = c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogSoftmax, new Parameters.Axis(classes), Atom.Variable(x.As(Real))));
+        var logs = Normalised(c, Primitive.LogSoftmax, x, classes);
         var weight = c.MaybeTensor("weight") is { } given ? AlongClasses(c, given, x, classes) : null;
         var smoothing = c.MaybeTensor("label_smoothing") is { } smooth && !IsLiteral(c, smooth, 0) ? smooth : null;
         return t.Extents == x.Extents && t.Rank > 0 && ElaborateTensors.KindOf(t) is Real or null

@@ -62,9 +62,11 @@ internal static partial class TorchOperations
 
     private static ElaborateValue ArgMax(TorchOperationCall c, ElaborateTensor x)
     {
-        if (!c.Has("dim") && x.Rank > 1)
-            throw new ElaborateStop.Refused("DPO0034", "`" + c.Operation + "` over all axes", "give it one axis: `dim: -1`");
-        var dim = c.Dim("dim", x.Rank, -1);
+        if (x.Rank == 0)
+            return c.Algebra.Fill(c.Host.Whole(0), x.Extents, Integer, ElaborateTensors.FixedType("Int64", false));
+        if (!c.Has("dim"))
+            return At(c, Flattened(c, x, 0, x.Rank - 1), 0);
+        var dim = c.Dim("dim", x.Rank);
         var index = At(c, x, dim);
         return c.Flag("keepdim") ? c.Algebra.Insert(index, dim) : index;
     }
@@ -74,7 +76,23 @@ internal static partial class TorchOperations
     {
         var kind = ElaborateTensors.KindOf(x) == Integer ? Integer : Real;
         var rest = x.Extents.Where((_, i) => i != dim).ToEquatableArray();
+        if (x.Extents[dim].HasProduct)
+            return AtFlattened(c, x, dim);
+        dim = ElaborateTensors.Place(x.Extents, dim, "`" + c.Operation + "`");
         return c.Algebra.Made(rest, Integer, ElaborateTensors.FixedType("Int64", rest.Count > 0), _ => c.Path.Trace.Emit(Primitive.ArgMax, new Parameters.Axis(dim), Atom.Variable(x.As(kind))));
+    }
+
+    // the first of the rows whose largest element is the largest, and where that is in it
+    private static ElaborateTensor AtFlattened(TorchOperationCall c, ElaborateTensor x, int dim)
+    {
+        var factors = x.Extents[dim].Factors;
+        var (outer, inner) = (factors[0], Extent.Product(factors.Skip(1)));
+        var rows = c.Algebra.Regroup(x, [.. x.Extents.Take(dim), outer, inner, .. x.Extents.Skip(dim + 1)]);
+        var within = At(c, rows, dim + 1);
+        var row = At(c, c.Algebra.Reduce(Primitive.Max, c.Algebra.Stop(rows), [dim + 1], false, ElaborateTensors.KindOf(x) == Integer ? Integer : Real, x.DType), dim);
+        var map = Enumerable.Range(0, within.Rank).Select(i => i == dim ? -1 : i).ToArray();
+        var place = c.Algebra.Drop(c.Algebra.Gather(within, c.Algebra.Insert(row, dim), dim, map), dim);
+        return c.Algebra.Add(c.Algebra.Multiply(row, c.Algebra.Of(c.Host.Size(inner))), place);
     }
 
     private static ElaborateValue LogSumExp(TorchOperationCall c)
@@ -99,8 +117,22 @@ internal static partial class TorchOperations
         var x = Typed(c, c.Self);
         if (x.Rank == 0)
             return primitive == Primitive.Softmax ? c.Algebra.Fill(c.Host.Real(1), x.Extents, Real, x.DType) : c.Algebra.Fill(c.Host.Real(0), x.Extents, Real, x.DType);
-        var dim = c.Dim("dim", x.Rank);
-        return c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(primitive, new Parameters.Axis(dim), Atom.Variable(x.As(Real))));
+        return Normalised(c, primitive, x, c.Dim("dim", x.Rank));
+    }
+
+    private static ElaborateTensor Normalised(TorchOperationCall c, Primitive primitive, ElaborateTensor x, int dim)
+    {
+        var dtype = ElaborateTensors.Lift(x.DType, DTypeLift.Float);
+        if (x.Extents[dim].HasProduct)
+        {
+            // x - logsumexp(x) over all the axes
+            var real = c.Algebra.Convert(x, Real, null, dtype);
+            var logarithm = c.Algebra.Subtract(real, c.Algebra.Reduce(Primitive.LogSumExp, real, [dim], true, Real, dtype));
+            return primitive == Primitive.Softmax ? c.Algebra.Unary(Primitive.Exp, logarithm) : logarithm;
+        }
+
+        var along = new Parameters.Axis(ElaborateTensors.Place(x.Extents, dim, "`" + c.Operation + "`"));
+        return c.Algebra.Made(x.Extents, Real, dtype, _ => c.Path.Trace.Emit(primitive, along, Atom.Variable(x.As(Real))));
     }
 
     private static ElaborateValue CumSum(TorchOperationCall c)
@@ -108,7 +140,7 @@ internal static partial class TorchOperations
         var x = Typed(c, c.Self);
         if (x.Rank == 0)
             return x;
-        var scan = new Parameters.Scan(c.Dim("dim", x.Rank), false);
+        var scan = new Parameters.Scan(ElaborateTensors.Place(x.Extents, c.Dim("dim", x.Rank), "`cumsum`"), false);
         var counted = ElaborateTensors.KindOf(x) == Boolean ? c.Algebra.Convert(x, Integer, null, ElaborateTensors.FixedType("Int64", true)) : x;
         var kind = ElaborateTensors.KindOf(counted);
         return c.Algebra.Moved(counted, kind, ElaborateTensors.Lift(x.DType, DTypeLift.Sum), v => c.Path.Trace.Emit(Primitive.CumSum, scan, Atom.Variable(v)));
@@ -117,14 +149,14 @@ internal static partial class TorchOperations
     private static ElaborateValue LogCumSumExp(TorchOperationCall c)
     {
         var x = Numbers(c, c.Self);
-        var scan = new Parameters.Scan(c.Dim("dim", x.Rank), false);
+        var scan = new Parameters.Scan(ElaborateTensors.Place(x.Extents, c.Dim("dim", x.Rank), "`logcumsumexp`"), false);
         return c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogCumSumExp, scan, Atom.Variable(x.As(Real))));
     }
 
     private static ElaborateValue Flip(TorchOperationCall c)
     {
         var x = c.Self;
-        foreach (var dim in c.Dims("dims", x))
+        foreach (var dim in new ElaborateLayout(x.Extents).Of(c.Dims("dims", x)))
             x = c.Algebra.Move(x, x.Extents, v => c.Path.Trace.Emit(Primitive.Flip, new Parameters.Axis(dim), Atom.Variable(v)));
         return x;
     }
@@ -138,7 +170,7 @@ internal static partial class TorchOperations
     private static (ElaborateTensor Values, ElaborateTensor Order) Sorted(TorchOperationCall c, ElaborateTensor x, int dim, bool descending)
     {
         var kind = ElaborateTensors.KindOf(x) == Integer ? Integer : Real;
-        var (values, order) = c.Path.Trace.Sort(x.As(kind), dim, descending);
+        var (values, order) = c.Path.Trace.Sort(x.As(kind), ElaborateTensors.Place(x.Extents, dim, "`" + c.Operation + "`"), descending);
         return (
             c.Algebra.Made(x.Extents, kind, x.DType, _ => values),
             c.Algebra.Made(x.Extents, Integer, ElaborateTensors.FixedType("Int64", true), _ => order));
