@@ -108,7 +108,9 @@ internal sealed partial class BodyReader
             };
         }
 
-        return Report("DPO0019", field, field.Field.Name);
+        return TorchTypes.InTorchSharp(field.Field.ContainingType) && TorchTypes.IsScalarType(field.Field.Type) && TorchSpellings.DTypes.TryGetValue(field.Field.Name, out var dtype)
+            ? DType(dtype, field)
+            : Report("DPO0019", field, field.Field.Name);
     }
 
     private static int TupleIndex(IFieldSymbol field)
@@ -121,8 +123,8 @@ internal sealed partial class BodyReader
         return -1;
     }
 
-    private int Item(int tuple, int index, IOperation at) =>
-        Emit(Opcode.Item, at, index.ToString(System.Globalization.CultureInfo.InvariantCulture), [tuple]);
+    private int Item(int tuple, int index, IOperation at, bool fromEnd = false) =>
+        Emit(Opcode.Item, at, (fromEnd ? "^" : "") + index.ToString(System.Globalization.CultureInfo.InvariantCulture), [tuple]);
 
     private int Array(IArrayCreationOperation array) =>
         array is { Initializer: { } initializer, Type: IArrayTypeSymbol { Rank: 1 } }
@@ -169,17 +171,21 @@ internal sealed partial class BodyReader
             return Torch("size", element, ("self", Expression(tensor)), ("dim", dimension));
         }
 
-        if (position is not { } at || fromEnd || at < 0)
-            return Report("DPO0017", index, "index an array with a constant from its start (`parts[0]`)");
-        return Item(Expression(element.ArrayReference), (int)at, element);
+        return ItemAt(element.ArrayReference, position, fromEnd, element);
     }
+
+    private int ItemAt(IOperation array, long? position, bool fromEnd, IOperation at) => position is >= 0 and <= int.MaxValue and var known
+        ? Item(Expression(array), (int)known, at, fromEnd)
+        : Report("DPO0017", at, "index an array with a constant (`parts[0]`)");
 
     /// <summary>Indexing by <c>^1</c> as the compiler lowers it for arrays and spans.</summary>
     private int ImplicitIndexer(IImplicitIndexerReferenceOperation element)
     {
         if (IsShape(element.Instance) is { } tensor && ConstantIndex(element.Argument, out var fromEnd) is { } position)
             return Torch("size", element, ("self", Expression(tensor)), ("dim", Whole(fromEnd ? -position : position, element)));
-        return Report("DPO0017", element, "index an array with a constant from its start (`parts[0]`)");
+        return element.Instance is { Type: IArrayTypeSymbol }
+            ? ItemAt(element.Instance, ConstantIndex(element.Argument, out var isFromEnd), isFromEnd, element)
+            : Report("DPO0017", element, "index an array with a constant (`parts[0]`)");
     }
 
     private static long? ConstantIndex(IOperation index, out bool fromEnd)

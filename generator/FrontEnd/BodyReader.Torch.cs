@@ -71,7 +71,7 @@ internal sealed partial class BodyReader
     private void Collect(Spelling row, IArgumentOperation argument, Dictionary<string, List<int>> given)
     {
         var target = row.Arguments.First(a => a.Sources.Contains(argument.Parameter!.Name, StringComparer.Ordinal));
-        var value = Expression(argument.Value);
+        var value = target.Role == ArgumentRole.Text ? ConstantText(argument) : Expression(argument.Value);
         if (target.Role == ArgumentRole.Whole || (target.Role == ArgumentRole.Wholes && KindOf2(argument.Value.Type) is not null))
             value = ToWhole(value, argument);
         if (value >= 0 && code[value].Opcode == Opcode.Null)
@@ -80,6 +80,10 @@ internal sealed partial class BodyReader
             given.Add(target.Name, values = []);
         values.Add(value);
     }
+
+    private int ConstantText(IArgumentOperation argument) => argument.Value.ConstantValue is { HasValue: true, Value: string text }
+        ? Emit(Opcode.Literal, argument, text, kind: HostKind.Enum, enumType: "string")
+        : Report("DPO0017", argument, "write the text as a constant");
 
     private static HostKind? KindOf2(ITypeSymbol? type) => HostTypes.KindOf(HostTypes.UnderNullable(type) ?? type);
 

@@ -14,6 +14,9 @@ internal enum ArgumentRole
 
     /// <summary>A tuple of any values (an array of tensors, the indices in brackets).</summary>
     Values,
+
+    /// <summary>Constant text.</summary>
+    Text,
 }
 
 /// <summary>One argument of a canonical operation and the TorchSharp parameters that it may come from.</summary>
@@ -29,7 +32,7 @@ internal sealed record Spelling(string Operation, string[] Members, SpellingArgu
 /// <remarks>
 /// A row: the operation and after <c>=</c> the member names that spell it (its own where there is none), then its arguments.
 /// <c>name:a,b</c> takes the TorchSharp parameters <c>name</c>, <c>a</c>, <c>b</c>; <c>name#</c> is a whole number; <c>name[]</c> a tuple
-/// of whole numbers; <c>name{}</c> a tuple of anything. A row fits a member whose every parameter it names; rows are tried in order, so
+/// of whole numbers; <c>name{}</c> a tuple of anything; <c>name"</c> text. A row fits a member whose every parameter it names; rows are tried in order, so
 /// that overloads of one name may be different operations (<c>max</c>). Arguments that are null are left out, defaults of TorchSharp
 /// are filled in. The receiver of an instance member is <c>self</c>.
 /// </remarks>
@@ -38,7 +41,7 @@ internal static class TorchSpellings
     /// <summary>Parameters that must keep their default: what they ask for has no meaning in a fused objective.</summary>
     public static readonly HashSet<string> Fixed = new(StringComparer.Ordinal)
     {
-        "device", "requires_grad", "names", "out", "inplace", "disposeAfter", "sparse_grad", "rounding_mode",
+        "device", "requires_grad", "names", "out", "inplace", "disposeAfter", "sparse_grad", "rounding_mode", "output_size", "prepend", "append",
     };
 
     /// <summary>Parameters without influence on the value.</summary>
@@ -56,6 +59,26 @@ internal static class TorchSpellings
         ["bfloat16"] = "BFloat16",
         ["int"] = "Int32",
         ["long"] = "Int64",
+        ["bool"] = "Bool",
+    };
+
+    /// <summary>The fields of <c>torch</c> that name dtypes, with torch's name of them.</summary>
+    public static readonly Dictionary<string, string> DTypes = new(StringComparer.Ordinal)
+    {
+        ["uint8"] = "Byte",
+        ["int8"] = "Int8",
+        ["int16"] = "Int16",
+        ["int32"] = "Int32",
+        ["int64"] = "Int64",
+        ["float16"] = "Float16",
+        ["half"] = "Float16",
+        ["float32"] = "Float32",
+        ["float64"] = "Float64",
+        ["bfloat16"] = "BFloat16",
+        ["double"] = "Float64",
+        ["float"] = "Float32",
+        ["long"] = "Int64",
+        ["int"] = "Int32",
         ["bool"] = "Bool",
     };
 
@@ -98,6 +121,16 @@ internal static class TorchSpellings
         lerp                        self:input end weight
         xlogy                       self:x,input other:y
         leaky_relu                  self:input negative_slope
+        elu                         self:x alpha
+        selu                        self:x
+        softsign                    self:x
+        relu6                       self:x
+        mish                        self:x
+        frac                        self:input
+        logaddexp                   self:left other:right
+        logit                       self:input eps
+        addcmul                     self:input tensor1 tensor2 value
+        addcdiv                     self:input tensor1 tensor2 value
         clamp=clamp,clip            self:input min max
         clamp_min                   self:input min
         clamp_max                   self:input max
@@ -127,6 +160,11 @@ internal static class TorchSpellings
         nan_to_num                  self:input nan posinf neginf
         cross_entropy               self:input target weight ignore_index# reduction label_smoothing
         binary_cross_entropy_with_logits self:input target weight reduction pos_weight:pos_weights
+        binary_cross_entropy        self:input target weight reduction
+        hinge_embedding_loss        self:input target margin reduction
+        cosine_embedding_loss       self:input1 other:input2 target margin reduction
+        poisson_nll_loss            self:input target log_input full eps reduction
+        triplet_margin_loss         self:anchor positive negative margin p eps swap reduction
         nll_loss                    self:input target weight reduction
         margin_ranking_loss         self:input1 other:input2 target margin reduction
         soft_margin_loss            self:input target reduction
@@ -142,6 +180,7 @@ internal static class TorchSpellings
         zeros                       size[]:sizes,rows,columns,dim0,dim1,dim2,dim3 dtype
         ones                        size[]:sizes,rows,columns,dim0,dim1,dim2,dim3 dtype
         full                        size[]:sizes,rows,columns,dim0,dim1,dim2,dim3 fill_value:value dtype
+        one_hot                     self:x num_classes
         arange                      start end:stop step dtype
         size                        self:input dim#
         shape=shape,size            self:input
@@ -154,16 +193,29 @@ internal static class TorchSpellings
         expand_as                   self:input other
         reshape                     self:input shape[]
         view                        self:input shape[]
+        view_as=view_as,reshape_as  self:input other
+        ravel                       self:input
         transpose=transpose,swapaxes,swapdims self:input dim0#:axis0 dim1#:axis1
         permute                     self:input dims[]:permutation
-        movedim                     self:input source[] destination[]
+        movedim=movedim,moveaxis    self:input source[] destination[]
         t                           self:input
         T                           self:input
         mT                          self:input
         flatten                     self:input start_dim# end_dim#
         unflatten                   self:input dim# sizes[]
+        trace                       self:input
         diagonal                    self:input offset# dim1# dim2#
         chunk                       self:input chunks# dim#
+        split                       self:tensor size# dim#
+        split_sizes=split           self:tensor sizes[]:split_size_or_sections dim#
+        unbind                      self:input,tensor dim#:dimension
+        repeat                      self:input sizes[]
+        repeat_interleave           self:input repeats# dim#
+        roll                        self:input shifts[] dims[]
+        diff                        self:input n# dim#
+        hstack                      tensors{}
+        vstack=vstack,row_stack     tensors{}
+        pad                         self:input pad[] mode value
         cat=cat,concat,concatenate  tensors{} dim#
         stack                       tensors{} dim#
         tril                        self:input diagonal#
@@ -183,6 +235,15 @@ internal static class TorchSpellings
         max                         self:input dim# keepdim
         min                         self:input dim# keepdim
         logsumexp                   self:input dim[] keepdim
+        norm                        self:input p
+        norm                        self:input dim#:dimension keepdim p
+        normalize                   self:input p dim# eps
+        cosine_similarity           self:x1 other:x2 dim# eps
+        pairwise_distance           self:input1 other:input2 p eps keepdim
+        std_mean                    self:input dim[]:dimensions unbiased keepdim dtype:type
+        var_mean                    self:input dim[]:dimensions unbiased keepdim dtype:type
+        median                      self:input
+        vecdot                      self:x other:y dim#
         var                         self:input dim[]:dimensions unbiased keepdim dtype:type
         std                         self:input dim[]:dimensions unbiased keepdim dtype:type
         any                         self:input dim[] keepdim
@@ -192,6 +253,7 @@ internal static class TorchSpellings
         argmin                      self:input dim# keepdim
         softmax                     self:input dim# dtype
         log_softmax                 self:input,x dim# dtype
+        softmin                     self:x dim#
         gather                      self:input dim# index
         take_along_dim              self:input index:indices dim#
         index_select                self:input dim# index
@@ -201,7 +263,12 @@ internal static class TorchSpellings
         cumsum                      self:input dim# dtype:type
         logcumsumexp                self:input dim#
         flip                        self:input dims[]
+        fliplr                      self:input
+        flipud                      self:input
         sort                        self:input dim# descending stable
+        argsort                     self:input dim# descending
+        msort                       self:input,tensor
+        kthvalue                    self:input k# dim# keepdim
         topk                        self:input,tensor k# dim# largest sorted
         quantile                    self:input q dim# keepdim
         matmul                      self:input other:target
@@ -210,6 +277,9 @@ internal static class TorchSpellings
         bmm                         self:input other:batch2
         dot                         self:input other:target
         linear                      self:input weight:weights bias
+        addmm                       self:input mat1 mat2 beta alpha
+        addmv                       self:input mat1:mat mat2:vec beta alpha
+        einsum                      equation" tensors{}
         """;
 
     /// <summary>The rows by member name, in the order of the table.</summary>
@@ -251,6 +321,7 @@ internal static class TorchSpellings
         {
             var n when n.EndsWith("[]", StringComparison.Ordinal) => (n.Substring(0, n.Length - 2), ArgumentRole.Wholes),
             var n when n.EndsWith("{}", StringComparison.Ordinal) => (n.Substring(0, n.Length - 2), ArgumentRole.Values),
+            var n when n.EndsWith("\"", StringComparison.Ordinal) => (n.Substring(0, n.Length - 1), ArgumentRole.Text),
             var n when n.EndsWith("#", StringComparison.Ordinal) => (n.Substring(0, n.Length - 1), ArgumentRole.Whole),
             var n => (n, ArgumentRole.Value),
         };

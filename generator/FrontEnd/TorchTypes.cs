@@ -17,7 +17,7 @@ internal static class TorchTypes
 
     /// <summary>A class whose static or instance members are torch operations.</summary>
     public static bool DeclaresOperations(ITypeSymbol? type) =>
-        IsTensor(type) || Is(type, "torch") || Is(type, "torch.nn.functional") || Is(type, "torch.special") || Is(type, "torch.TensorExtensions");
+        IsTensor(type) || Is(type, "torch") || Is(type, "torch.nn.functional") || Is(type, "torch.special") || Is(type, "torch.linalg") || Is(type, "torch.TensorExtensions");
 
     /// <summary>Anything of TorchSharp's.</summary>
     public static bool InTorchSharp(ISymbol? symbol)

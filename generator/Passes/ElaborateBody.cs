@@ -110,7 +110,7 @@ internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<stri
         switch (instruction.Opcode)
         {
             case Opcode.Item:
-                return values[0] is ElaborateValue.Tuple tuple && int.TryParse(instruction.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var item) && item < tuple.Items.Count
+                return values[0] is ElaborateValue.Tuple tuple && Place(instruction.Text, tuple.Items.Count) is { } item
                     ? tuple.Items[item]
                     : throw new ElaborateStop.Refused("DPO0031", "element " + instruction.Text, values[0] is ElaborateValue.Tuple { Items.Count: var count } ? "an array of " + count.ToString(CultureInfo.InvariantCulture) : "this value");
             case Opcode.Range:
@@ -128,6 +128,16 @@ internal sealed class ElaborateBody(ElaboratePath path, IReadOnlyDictionary<stri
             default:
                 throw Unreadable("it has an instruction out of place");
         }
+    }
+
+    /// <summary>The place that an index names, <c>^1</c> from the end; null where there is none.</summary>
+    private static int? Place(string text, int count)
+    {
+        var isFromEnd = text.StartsWith("^", StringComparison.Ordinal);
+        if (!int.TryParse(text.TrimStart('^'), NumberStyles.None, CultureInfo.InvariantCulture, out var place))
+            return null;
+        place = isFromEnd ? count - place : place;
+        return place >= 0 && place < count ? place : null;
     }
 
     private int IsNull(ElaborateValue value) => value switch

@@ -91,6 +91,14 @@ internal sealed class ElaborateTensors(ElaboratePath path)
         return New(extents, kind, isReal ? Lift(dtype, DTypeLift.Float) : dtype, Roots(x, y), k => Counted(k, n => Emit(primitive, n, extents, x, y)));
     }
 
+    /// <summary>Two operands whose kinds are open: their result is made of them as the kind that it is asked for.</summary>
+    public ElaborateTensor Open(ElaborateTensor x, ElaborateTensor y, Func<ElaborateTensor, ElaborateTensor, ElaborateTensor> make)
+    {
+        var extents = Broadcast(x, y);
+        ElaborateTensor As(ElaborateTensor t, ElementKind kind) => t.Number is null ? Made(t.Extents, kind, t.DType, t.As) : t;
+        return New(extents, null, Promoted(null, x, y), Roots(x, y), k => Counted(k, n => make(As(x, n), As(y, n)).As(n)));
+    }
+
     /// <summary>A comparison: whole numbers are compared as such.</summary>
     public ElaborateTensor Compare(Primitive primitive, ElaborateTensor x, ElaborateTensor y)
     {

@@ -173,6 +173,10 @@ internal sealed class TorchOperationCall(ElaboratePath path, ElaborateTensors al
         return equation is { Operation: HostOperation.Literal, Kind: HostKind.Enum, Text: var text } ? text.Substring(text.LastIndexOf('.') + 1) : throw NotConstant(name);
     }
 
+    /// <summary>Constant text.</summary>
+    public string Words(string name) =>
+        Given(name) is ElaborateValue.Host host && Host[host.Id] is { Operation: HostOperation.Literal, EnumType: "string", Text: var text } ? text : throw NotConstant(name);
+
     /// <summary>Checks at the call what the extents do not show: otherwise eager would throw too.</summary>
     public void RequireNotNegative(Extent extent, string message)
     {

@@ -127,7 +127,7 @@ internal static partial class TorchOperations
     }
 
     /// <summary>Position p as two of these sizes, one of them fixed.</summary>
-    private static ElaborateTensor Split(TorchOperationCall c, ElaborateTensor x, int p, Extent outer, Extent inner)
+    private static ElaborateTensor Halved(TorchOperationCall c, ElaborateTensor x, int p, Extent outer, Extent inner)
     {
         if (outer.IsOne)
             return c.Algebra.Insert(x, p);
@@ -187,7 +187,7 @@ internal static partial class TorchOperations
             if (made == 0)
                 x = c.Algebra.Drop(x, done);
             for (var i = 0; i < made - 1; i++)
-                x = Split(c, x, done + i, target[done + i], AxisProduct.Of(target.Skip(done + i + 1).Take(made - 1 - i)).AsExtent ?? throw NotReshaped(c, x));
+                x = Halved(c, x, done + i, target[done + i], AxisProduct.Of(target.Skip(done + i + 1).Take(made - 1 - i)).AsExtent ?? throw NotReshaped(c, x));
             done += made;
         }
 

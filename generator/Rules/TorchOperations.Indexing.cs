@@ -64,7 +64,8 @@ internal static partial class TorchOperations
         }
 
         var length = stop - start;
-        var count = step == 1 ? length : length.IsFixed ? Extent.Fixed((length.Constant + step - 1) / step) : length.DivideBy(step);
+        // Rounded up: what is no multiple is the constant alone.
+        var count = step == 1 ? length : (length + Extent.Fixed((((-length.Constant) % step) + step) % step)).DivideBy(step);
         return count is null
             ? throw new ElaborateStop.Refused("DPO0034", "every " + TorchOperationCall.Text(step) + "th element of '" + length + "'", "declare the axis as a multiple: `" + TorchOperationCall.Text(step) + "*" + extent + "`")
             : Sliced(c, x, dim, start, count, step);

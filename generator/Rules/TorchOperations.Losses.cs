@@ -34,6 +34,62 @@ internal static partial class TorchOperations
     private static ElaborateValue SoftMarginLoss(TorchOperationCall c) =>
         Reduced(c, c.Algebra.Unary(Primitive.Softplus, c.Algebra.Negate(c.Algebra.Multiply(c.Tensor("target"), c.Self))));
 
+    // -(t log x + (1 - t) log(1 - x)), logarithms not below -100
+    private static ElaborateValue BinaryCrossEntropy(TorchOperationCall c)
+    {
+        var (x, t) = (c.Self, c.Tensor("target"));
+        if (x.Extents != t.Extents)
+            throw new ElaborateStop.Refused("DPO0030", "the probabilities", "a target of other axes", x.ToString(), t.ToString());
+        ElaborateTensor Bounded(Primitive logarithm, ElaborateTensor p) => c.Algebra.Arithmetic(Primitive.ClampMin, c.Algebra.Unary(logarithm, p), c.Algebra.Number(-100));
+        var positive = c.Algebra.Multiply(t, Bounded(Primitive.Log, x));
+        var negative = c.Algebra.Multiply(c.Algebra.Subtract(c.Algebra.Whole(1), t), Bounded(Primitive.Log1P, c.Algebra.Negate(x)));
+        var loss = c.Algebra.Negate(c.Algebra.Add(positive, negative));
+        return Reduced(c, c.MaybeTensor("weight") is { } weight ? c.Algebra.Multiply(loss, weight) : loss);
+    }
+
+    // x where t = 1, relu(margin - x) where t = -1
+    private static ElaborateValue HingeEmbeddingLoss(TorchOperationCall c)
+    {
+        var (x, t) = (c.Self, c.Tensor("target"));
+        var gap = c.Algebra.Arithmetic(Primitive.ClampMin, c.Algebra.Subtract(c.MaybeTensor("margin") ?? c.Algebra.Number(0), x), c.Algebra.Whole(0));
+        var far = c.Algebra.Where(c.Algebra.Compare(Primitive.NotEqual, t, c.Algebra.Whole(1)), gap, c.Algebra.Whole(0));
+        return Reduced(c, c.Algebra.Add(far, c.Algebra.Where(c.Algebra.Compare(Primitive.NotEqual, t, c.Algebra.Whole(-1)), x, c.Algebra.Whole(0))));
+    }
+
+    // 1 - cos where t = 1, relu(cos - margin) where t = -1; cos = x y / sqrt((x x + e) (y y + e))
+    private static ElaborateValue CosineEmbeddingLoss(TorchOperationCall c)
+    {
+        var (x, y, t) = (c.Self, c.Other, c.Tensor("target"));
+        ElaborateTensor Along(ElaborateTensor product) => c.Algebra.Sum(product, [c.Position(-1, product.Rank)]);
+        ElaborateTensor Square(ElaborateTensor v) => c.Algebra.Add(Along(c.Algebra.UnaryKeeping(Primitive.Square, v)), c.Algebra.Number(1e-12));
+        var cosine = c.Algebra.Divide(Along(c.Algebra.Multiply(x, y)), c.Algebra.Unary(Primitive.Sqrt, c.Algebra.Multiply(Square(x), Square(y))));
+        var near = c.Algebra.Subtract(c.Algebra.Whole(1), cosine);
+        var far = c.Algebra.Arithmetic(Primitive.ClampMin, c.Algebra.Subtract(cosine, c.MaybeTensor("margin") ?? c.Algebra.Number(0)), c.Algebra.Whole(0));
+        return Reduced(c, c.Algebra.Add(
+            c.Algebra.Where(c.Algebra.Compare(Primitive.Equal, t, c.Algebra.Whole(1)), near, c.Algebra.Whole(0)),
+            c.Algebra.Where(c.Algebra.Compare(Primitive.Equal, t, c.Algebra.Whole(-1)), far, c.Algebra.Whole(0))));
+    }
+
+    // exp(x) - t x
+    private static ElaborateValue PoissonNllLoss(TorchOperationCall c)
+    {
+        var (x, t) = (c.Self, c.Tensor("target"));
+        return c.Flag("full") || !c.Flag("log_input", true)
+            ? throw c.Unsupported("give it logarithms of rates and no Stirling term: `log_input: true, full: false`")
+            : Reduced(c, c.Algebra.Subtract(c.Algebra.Unary(Primitive.Exp, x), c.Algebra.Multiply(t, x)));
+    }
+
+    // relu(d(a, p) - d(a, n) + margin)
+    private static ElaborateValue TripletMarginLoss(TorchOperationCall c)
+    {
+        var (anchor, positive, negative) = (c.Self, c.Tensor("positive"), c.Tensor("negative"));
+        var far = Distance(c, anchor, negative, keepdim: false);
+        if (c.Flag("swap"))
+            far = c.Algebra.Arithmetic(Primitive.Minimum, far, Distance(c, positive, negative, keepdim: false));
+        var gap = c.Algebra.Add(c.Algebra.Subtract(Distance(c, anchor, positive, keepdim: false), far), c.MaybeTensor("margin") ?? c.Algebra.Number(1));
+        return Reduced(c, c.Algebra.Arithmetic(Primitive.ClampMin, gap, c.Algebra.Whole(0)));
+    }
+
     // -x[t] over the classes
     private static ElaborateValue NllLoss(TorchOperationCall c)
     {

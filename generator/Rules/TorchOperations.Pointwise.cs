@@ -27,6 +27,34 @@ internal static partial class TorchOperations
             : result;
     }
 
+    // scale (x > 0: x, else alpha (exp(x) - 1))
+    private static ElaborateTensor Elu(TorchOperationCall c, double scale, ElaborateTensor alpha)
+    {
+        var x = c.Self;
+        var soft = c.Algebra.Multiply(c.Algebra.Unary(Primitive.ExpM1, x), alpha);
+        var result = c.Algebra.Where(c.Algebra.Compare(Primitive.Greater, x, c.Algebra.Whole(0)), x, soft);
+        return scale == 1 ? result : c.Algebra.Multiply(result, c.Algebra.Number(scale));
+    }
+
+    // max(x, y) + log(1 + exp(-|x - y|)), x where both are the same infinity
+    private static ElaborateValue LogAddExp(TorchOperationCall c)
+    {
+        var (x, y) = (c.Self, c.Other);
+        var distance = c.Algebra.UnaryKeeping(Primitive.Absolute, c.Algebra.Subtract(x, y));
+        var sum = c.Algebra.Add(c.Algebra.Arithmetic(Primitive.Maximum, x, y), c.Algebra.Unary(Primitive.Log1P, c.Algebra.Unary(Primitive.Exp, c.Algebra.Negate(distance))));
+        var same = c.Algebra.Logical(Primitive.And, c.Algebra.Compare(Primitive.Equal, x, y), c.Algebra.Test(Primitive.IsInfinite, x, whole: false));
+        return c.Algebra.Where(same, x, sum);
+    }
+
+    // log(x) - log(1 - x)
+    private static ElaborateValue Logit(TorchOperationCall c)
+    {
+        var x = c.Self;
+        if (c.MaybeTensor("eps") is { } eps)
+            x = c.Algebra.Arithmetic(Primitive.ClampMax, c.Algebra.Arithmetic(Primitive.ClampMin, x, eps), c.Algebra.Subtract(c.Algebra.Whole(1), eps));
+        return c.Algebra.Subtract(c.Algebra.Unary(Primitive.Log, x), c.Algebra.Unary(Primitive.Log1P, c.Algebra.Negate(x)));
+    }
+
     private static bool IsLiteral(TorchOperationCall c, ElaborateTensor x, double number) => x.Number is { } id && c.Host.AsNumber(id) == number;
 
     // The whole part towards zero, less 1 where that is above x; beyond 2^52 every double is whole.
@@ -62,9 +90,12 @@ internal static partial class TorchOperations
     }
 
     // x - y floor(x / y)
-    private static ElaborateValue Remainder(TorchOperationCall c)
+    private static ElaborateValue Remainder(TorchOperationCall c) => c.Algebra.Promote(c.Self, c.Other) is null
+        ? c.Algebra.Open(c.Self, c.Other, (x, y) => Remainder(c, x, y))
+        : Remainder(c, c.Self, c.Other);
+
+    private static ElaborateTensor Remainder(TorchOperationCall c, ElaborateTensor x, ElaborateTensor y)
     {
-        var (x, y) = (c.Self, c.Other);
         if (c.Algebra.Promote(x, y) == Integer)
         {
             var whole = c.Algebra.Convert(Floor(c, c.Algebra.Divide(x, y)), Integer, null, ElaborateTensors.FixedType("Int64", true));
@@ -199,6 +230,16 @@ internal static partial class TorchOperations
                 ? Extent.Fixed((long)number)
                 : throw new ElaborateStop.Refused("DPO0034", "`arange`", "use bounds that are sizes of named axes or constants");
         }
+    }
+
+    // label == class, as whole numbers
+    private static ElaborateValue OneHot(TorchOperationCall c)
+    {
+        var labels = c.Algebra.Insert(Whole(c, c.Self), c.Self.Rank);
+        var classes = c.Given("num_classes") is { } count ? c.Size(count) : null;
+        if (classes is null)
+            throw c.NotConstant("num_classes");
+        return c.Algebra.Convert(c.Algebra.Compare(Primitive.Equal, labels, c.Algebra.Iota(classes)), Integer, null, ElaborateTensors.FixedType("Int64", true));
     }
 
     private static ElaborateValue ToType(TorchOperationCall c)

@@ -55,6 +55,64 @@ internal static partial class TorchOperations
         return weight.Rank == 2 && c.Algebra.Broadcast(product, bias) == product.Extents ? c.Algebra.Add(product, bias) : throw Shape(c, bias, product.ToString());
     }
 
+    private static ElaborateTensor Added(TorchOperationCall c, int left, int right)
+    {
+        var product = Scaled(c, "alpha", Product(c, Ranked(c, c.Tensor("mat1"), left), Ranked(c, c.Tensor("mat2"), right)));
+        var sum = c.Algebra.Add(Scaled(c, "beta", c.Self), product);
+        return sum.Extents == product.Extents ? sum : throw Shape(c, c.Self, product.ToString());
+    }
+
+    /// <summary>A tensor times an optional number, which is 1 where it is left out.</summary>
+    private static ElaborateTensor Scaled(TorchOperationCall c, string factor, ElaborateTensor x) =>
+        c.MaybeTensor(factor) is { } number && !IsLiteral(c, number, 1) ? c.Algebra.Multiply(x, number) : x;
+
+    /// <summary>Einstein's notation: letters of the operands that the result has not are summed over.</summary>
+    private static ElaborateValue Einsum(TorchOperationCall c)
+    {
+        var text = c.Words("equation").Replace(" ", "");
+        var arrow = text.IndexOf("->", StringComparison.Ordinal);
+        var inputs = (arrow < 0 ? text : text.Substring(0, arrow)).Split(',');
+        var tensors = c.Items("tensors").Select(c.AsTensor).ToArray();
+        // Without an arrow: the letters that occur once, in order.
+        var output = arrow >= 0 ? text.Substring(arrow + 2) : string.Concat(string.Concat(inputs).GroupBy(l => l).Where(g => g.Count() == 1).Select(g => g.Key).OrderBy(l => l));
+        if (inputs.Length != tensors.Length || inputs.Append(output).Any(t => !t.All(char.IsLetter) || t.Distinct().Count() != t.Length)
+            || inputs.Where((t, i) => t.Length != tensors[i].Rank).Any() || output.Any(l => !inputs.Any(t => t.Contains(l))))
+            throw c.Unsupported("give each axis of each operand its own letter, and no dots");
+        var (x, letters) = (tensors[0], inputs[0]);
+        for (var next = 1; next < tensors.Length; next++)
+        {
+            var wanted = output + string.Concat(inputs.Skip(next + 1));
+            x = Without(c, x, ref letters, wanted + inputs[next]);
+            var other = inputs[next];
+            var y = Without(c, tensors[next], ref other, wanted + letters);
+            var kept = string.Concat((letters + other).Distinct().Where(l => wanted.Contains(l)));
+            var axes = kept + string.Concat(letters.Where(l => !kept.Contains(l)));
+            Extent ExtentOf(char letter)
+            {
+                var (left, right) = (letters.IndexOf(letter), other.IndexOf(letter));
+                if (left >= 0 && right >= 0 && x.Extents[left] != y.Extents[right])
+                    throw new ElaborateStop.Refused("DPO0030", x.Extents[left].ToString(), y.Extents[right].ToString(), x.ToString(), y.ToString());
+                return left >= 0 ? x.Extents[left] : y.Extents[right];
+            }
+
+            var extents = axes.Select(ExtentOf).Take(kept.Length).ToEquatableArray();
+            x = c.Algebra.Contract(Factor(c, x), Factor(c, y), letters.Select(l => axes.IndexOf(l)).ToArray(), other.Select(l => axes.IndexOf(l)).ToArray(), extents);
+            letters = kept;
+        }
+
+        x = Without(c, x, ref letters, output);
+        return Permuted(c, x, output.Select(l => letters.IndexOf(l)).ToArray());
+    }
+
+    /// <summary>An operand summed over the letters that nothing else has.</summary>
+    private static ElaborateTensor Without(TorchOperationCall c, ElaborateTensor x, ref string letters, string wanted)
+    {
+        var own = letters;
+        var summed = Enumerable.Range(0, own.Length).Where(i => !wanted.Contains(own[i])).ToArray();
+        letters = string.Concat(own.Where(l => wanted.Contains(l)));
+        return summed.Length == 0 ? x : c.Algebra.Sum(x, summed);
+    }
+
     private static ElaborateTensor Factor(TorchOperationCall c, ElaborateTensor x)
     {
         if (x.Rank == 0)

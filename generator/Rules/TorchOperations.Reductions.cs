@@ -153,10 +153,10 @@ internal static partial class TorchOperations
         return c.Algebra.Made(x.Extents, Real, ElaborateTensors.Lift(x.DType, DTypeLift.Float), _ => c.Path.Trace.Emit(Primitive.LogCumSumExp, scan, Atom.Variable(x.As(Real))));
     }
 
-    private static ElaborateValue Flip(TorchOperationCall c)
+    private static ElaborateValue Flip(TorchOperationCall c, IReadOnlyList<int> dims)
     {
         var x = c.Self;
-        foreach (var dim in new ElaborateLayout(x.Extents).Of(c.Dims("dims", x)))
+        foreach (var dim in new ElaborateLayout(x.Extents).Of(dims))
             x = c.Algebra.Move(x, x.Extents, v => c.Path.Trace.Emit(Primitive.Flip, new Parameters.Axis(dim), Atom.Variable(v)));
         return x;
     }
@@ -185,15 +185,49 @@ internal static partial class TorchOperations
         return new ElaborateValue.Tuple([c.Algebra.Slice(values, dim, Extent.Fixed(0), Extent.Fixed(k)), c.Algebra.Slice(order, dim, Extent.Fixed(0), Extent.Fixed(k))]);
     }
 
+    // The k-th smallest element and where it was.
+    private static ElaborateValue KthValue(TorchOperationCall c)
+    {
+        var x = c.Self;
+        var (k, dim) = (c.Whole("k"), c.Dim("dim", x.Rank, -1));
+        c.RequireNotNegative(x.Extents[dim] - Extent.Fixed(k), "k = " + TorchOperationCall.Text(k));
+        c.RequireNotNegative(Extent.Fixed(k - 1), "k = " + TorchOperationCall.Text(k));
+        var (values, order) = Sorted(c, x, dim, descending: false);
+        var parts = new[] { values, order }.Select(t => c.Algebra.Slice(t, dim, Extent.Fixed(k - 1), Extent.One));
+        return new ElaborateValue.Tuple(parts.Select(t => c.Flag("keepdim") ? t : (ElaborateValue)c.Algebra.Drop(t, dim)).ToArray());
+    }
+
+    // The lower one of two in the middle.
+    private static ElaborateValue Median(TorchOperationCall c)
+    {
+        var x = c.Self;
+        if (x.Rank != 1)
+            throw new ElaborateStop.Refused("DPO0034", "`median` over several axes", "sort along one, and take the element in its middle");
+        c.RequireNotNegative(x.Extents[0] - Extent.One, "the first element");
+        var last = c.Host.Binary("-", HostKind.Int64, c.Host.Size(x.Extents[0]), c.Host.Whole(1));
+        return c.Algebra.Drop(Ranked(c, Sorted(c, x, 0, descending: false).Values, 0, c.Host.Binary("/", HostKind.Int64, last, c.Host.Whole(2))), 0);
+    }
+
+    /// <summary>The element at a place that the host computes.</summary>
+    private static ElaborateTensor Ranked(TorchOperationCall c, ElaborateTensor values, int dim, int place)
+    {
+        var extents = values.Extents.Select((e, i) => i == dim ? Extent.One : e).ToEquatableArray();
+        var index = c.Algebra.Fill(place, extents, Integer, ElaborateTensors.FixedType("Int64", true));
+        return c.Algebra.Gather(values, index, dim, Enumerable.Range(0, values.Rank).Select(i => i == dim ? -1 : i).ToArray());
+    }
+
     // Between the elements of rank floor(q (n-1)) and ceil(q (n-1)), linearly.
     private static ElaborateValue Quantile(TorchOperationCall c)
     {
         var x = Numbers(c, c.Self);
-        if (!c.Has("dim") && x.Rank > 1)
-            throw new ElaborateStop.Refused("DPO0034", "`quantile` over all axes", "give it one axis: `dim: -1`");
         if (!c.IsNumber("q"))
             throw c.NotConstant("q");
-        var dim = c.Dim("dim", x.Rank, -1);
+        // TorchSharp reads -1 as all axes.
+        var axes = x.Rank;
+        var isWhole = c.Whole("dim", -1) == -1;
+        if (isWhole)
+            x = Flattened(c, x.Rank == 0 ? c.Algebra.Insert(x, 0) : x, 0, Math.Max(x.Rank - 1, 0));
+        var dim = isWhole ? 0 : c.Dim("dim", x.Rank);
         c.RequireNotNegative(x.Extents[dim] - Extent.Fixed(1), "the first element");
         var host = c.Host;
         int ToDouble(int id) => host.Make(new HostEquation(HostOperation.Convert, HostKind.Double, [id]));
@@ -203,15 +237,13 @@ internal static partial class TorchOperations
         var (below, above) = (Call("Floor", rank), Call("Ceiling", rank));
         var weight = host.Binary("-", HostKind.Double, rank, below);
         var (values, _) = Sorted(c, x, dim, descending: false);
-        var (low, high) = (Ranked(below), Ranked(above));
+        int Place(int position) => host.Make(new HostEquation(HostOperation.Convert, HostKind.Int64, [position]));
+        var (low, high) = (Ranked(c, values, dim, Place(below)), Ranked(c, values, dim, Place(above)));
         var result = c.Algebra.Add(low, c.Algebra.Multiply(c.Algebra.Subtract(high, low), c.Algebra.Of(weight)));
-        return c.Flag("keepdim") ? result : c.Algebra.Drop(result, dim);
-
-        ElaborateTensor Ranked(int position)
-        {
-            var extents = x.Extents.Select((e, i) => i == dim ? Extent.One : e).ToEquatableArray();
-            var index = c.Algebra.Fill(host.Make(new HostEquation(HostOperation.Convert, HostKind.Int64, [position])), extents, Integer, ElaborateTensors.FixedType("Int64", true));
-            return c.Algebra.Gather(values, index, dim, Enumerable.Range(0, x.Rank).Select(i => i == dim ? -1 : i).ToArray());
-        }
+        if (!c.Flag("keepdim"))
+            return c.Algebra.Drop(result, dim);
+        while (isWhole && result.Rank < axes)
+            result = c.Algebra.Insert(result, 0);
+        return result;
     }
 }

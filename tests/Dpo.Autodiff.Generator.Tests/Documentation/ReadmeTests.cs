@@ -14,7 +14,7 @@ public sealed partial class ReadmeTests
     private static readonly string[] Apart =
     [
         "add", "sub", "mul", "div", "eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
-        "from_number", "size", "shape", "ndim", "dtype", "index",
+        "from_number", "size", "shape", "ndim", "dtype", "index", "split_sizes",
         "sin", "cos",
     ];
 

@@ -33,8 +33,11 @@ public sealed partial class ElaborateDiagnosticTests
     [InlineData("torch.matmul(x, x)", "DPO0030", "item")]
     [InlineData("x.bmm(x)", "DPO0031", "a tensor of 3 dimensions for `bmm`")]
     [InlineData("x[x > 0]", "DPO0038", "indexing by a condition, whose result has no known size,")]
-    [InlineData("x.flatten()", "DPO0034", "`flatten` of 'pair' and 'item'")]
-    [InlineData("x.view(-1)", "DPO0034", "`view` of [pair item]")]
+    [InlineData("x.flatten()", "DPO0034", "result 'Value' of [pair*item]")]
+    [InlineData("x.view(-1).cumsum(0).sum()", "DPO0034", "`cumsum` along 'pair*item'")]
+    [InlineData("x.view(3, -1)", "DPO0034", "`view` of [pair item]")]
+    [InlineData("torch.einsum(\"ij,kj->ii\", x, x)", "DPO0032", "einsum")]
+    [InlineData("x.split(2, 0)[0]", "DPO0034", "`split` of 'pair' into parts of '2'")]
     [InlineData("x.nan_to_num()", "DPO0032", "nan_to_num")]
     [InlineData("x & x.exp()", "DPO0038", "`bitwise_and` of numbers")]
     public void A_mistake_is_named(string expression, string id, string first, string axes = "pair item")
