@@ -86,7 +86,10 @@ public static class Differentiate
     private static void Accumulate(ProgramBuilder builder, Dictionary<int, Cotangent> cotangents, int variable, Cotangent given) =>
         cotangents[variable] = cotangents.TryGetValue(variable, out var before) ? Sum(builder, before, given) : given;
 
-    /// <summary>What neither lets through stays discarded; where one guard contains the other, it is the guard of the sum.</summary>
+    /// <summary>
+    /// What neither lets through stays discarded; where one guard contains the other, it is the guard of the sum. Conditions of both stay conditions of
+    /// the sum.
+    /// </summary>
     private static Cotangent Sum(ProgramBuilder builder, Cotangent x, Cotangent z)
     {
         int Add(int left, int right) => builder.Emit(Primitive.Add, Atom.Variable(left), Atom.Variable(right));
@@ -97,9 +100,18 @@ public static class Differentiate
         if (Contains(builder, z.Guard, x.Guard))
             return z with { Value = Add(VjpContext.Settle(builder, x), z.Value) };
         var sum = Add(VjpContext.Settle(builder, x), VjpContext.Settle(builder, z));
-        return new(sum, x.Guard is { } left && z.Guard is { } right && !IsOpposite(builder, left, right)
-            ? builder.Emit(Primitive.Or, Atom.Variable(left), Atom.Variable(right)) : null);
+        if (x.Guard is not { } left || z.Guard is not { } right || IsOpposite(builder, left, right))
+            return new(sum, null);
+        var (ofX, ofZ) = (new Term(builder, Atom.Variable(left)), new Term(builder, Atom.Variable(right)));
+        var guard = ofX.Of(Primitive.Or, ofZ);
+        foreach (var condition in Cotangent.Conditions(ofX).Where(c => Cotangent.Conditions(ofZ).Any(other => IsSame(c, other))))
+            guard = condition.Of(Primitive.And, guard);
+        return new(sum, guard.Variable);
     }
+
+    private static bool IsSame(Term x, Term z) => x.Atom == z.Atom
+        || (x.Is(Primitive.Rearrange, out var ofX) && z.Is(Primitive.Rearrange, out var ofZ) && ofX.Atom == ofZ.Atom
+            && x.Type == z.Type && x.Definition()!.Parameters == z.Definition()!.Parameters);
 
     /// <summary>inner = outer and something.</summary>
     private static bool Contains(ProgramBuilder builder, int? outer, int? inner) =>

@@ -9,7 +9,12 @@ public delegate void VjpRule(VjpContext context);
 /// A cotangent that may be guarded: where the Boolean variable Guard is false it is zero whatever Value is. The guard travels back
 /// with it, so that a derivative that overflows at a discarded position is discarded too instead of being multiplied by zero.
 /// </summary>
-public sealed record Cotangent(int Value, int? Guard);
+public sealed record Cotangent(int Value, int? Guard)
+{
+    /// <summary>The conditions of a guard, all of which must hold.</summary>
+    public static IEnumerable<Term> Conditions(Term guard) =>
+        guard.Is(Primitive.And, out var x, out var z) ? Conditions(x).Concat(Conditions(z)) : [guard];
+}
 
 /// <summary>What a rule sees of one equation, and where it puts the operands' cotangents.</summary>
 public sealed class VjpContext
@@ -63,57 +68,74 @@ public sealed class VjpContext
     public void GiveView(int operand, Func<int, int> move)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(move(cotangent.Value), cotangent.Guard is { } guard ? move(guard) : null));
+            give(operand, new Cotangent(move(cotangent.Value), Moved(move)));
     }
 
     /// <summary>A rule each of whose elements depends on one element of the cotangent: the guard moves to them.</summary>
     public void GiveGuarded(int operand, Func<Term, Term> rule, Func<int, int> move)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(rule(Term(cotangent.Value)).Variable, cotangent.Guard is { } guard ? move(guard) : null));
+            give(operand, new Cotangent(rule(Term(cotangent.Value)).Variable, Moved(move)));
     }
 
     /// <summary>
-    /// A rule that mixes elements along one position: where the guard is the same for all of them, it discards all or none and stays;
-    /// otherwise it is applied first.
+    /// A rule that mixes elements along one position: the conditions of the guard that are the same for all of them discard all or none and stay;
+    /// where there are others, the guard is applied first.
     /// </summary>
     public void GiveAlong(int operand, int position, Func<Term, Term> rule)
     {
-        if (IsGuardSpread([position]))
+        var spread = SpreadConditions([position], out var isWhole);
+        if (isWhole)
             Give(operand, rule);
-        else
-            GiveSettledTerm(operand, rule);
+        else if (Wants(operand))
+            give(operand, new Cotangent(rule(Settled).Variable, All(spread)));
     }
 
-    /// <summary>A rule that sums over positions and then moves elements; the guard stays where it is the same along all of them.</summary>
+    /// <summary>A rule that sums over positions and then moves elements; the conditions that are the same along all of them stay.</summary>
     public void GiveSummed(int operand, int[] positions, Func<int, int> move)
     {
-        if (!IsGuardSpread(positions))
-        {
-            GiveSettled(operand, g => move(Builder.Sum(g.Variable, positions)));
-            return;
-        }
-
         if (!Wants(operand))
             return;
-        var guard = Term(cotangent.Guard!.Value);
-        guard.Is(Primitive.Rearrange, out var inner);
-        var kept = Enumerable.Range(0, guard.Type.Rank).Where(p => !positions.Contains(p)).ToArray();
-        give(operand, new Cotangent(move(Builder.Sum(cotangent.Value, positions)), move(Spreading.Of(guard).Keep(kept).Apply(inner).Variable)));
+        var spread = SpreadConditions(positions, out var isWhole);
+        var sum = Builder.Sum(isWhole ? cotangent.Value : Settled.Variable, positions);
+        give(operand, new Cotangent(move(sum), All(spread.Select(Kept)) is { } guard ? move(guard) : null));
+
+        Term Kept(Term condition)
+        {
+            condition.Is(Primitive.Rearrange, out var inner);
+            return Spreading.Of(condition).Keep(Enumerable.Range(0, condition.Type.Rank).Where(p => !positions.Contains(p)).ToArray()).Apply(inner);
+        }
     }
 
     /// <summary>A rule that mixes positions: the guard is applied first.</summary>
     public void GiveSettled(int operand, Func<Term, int> rule)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(rule(Term(Settle(Builder, cotangent))), null));
+            give(operand, new Cotangent(rule(Settled), null));
     }
 
-    /// <inheritdoc cref="GiveSettled"/>
-    public void GiveSettledTerm(int operand, Func<Term, Term> rule) => GiveSettled(operand, g => rule(g).Variable);
+    private Term Settled => Term(Settle(Builder, cotangent));
 
-    private bool IsGuardSpread(int[] positions) =>
-        cotangent.Guard is { } guard && Term(guard).Is(Primitive.Rearrange, out _) && positions.All(Spreading.Of(Term(guard)).IsSpread);
+    /// <summary>Those of the guard's conditions, all of which must hold, that are the same along positions; and whether they are the whole guard.</summary>
+    private Term[] SpreadConditions(int[] positions, out bool isWhole)
+    {
+        var conditions = cotangent.Guard is { } guard ? Cotangent.Conditions(Term(guard)).ToArray() : [];
+        var spread = conditions.Where(c => c.Is(Primitive.Rearrange, out _) && positions.All(Spreading.Of(c).IsSpread)).ToArray();
+        isWhole = spread.Length == conditions.Length;
+        return spread;
+    }
+
+    /// <summary>Each condition of the guard moves by itself, so that those that are the same along a position can be told.</summary>
+    private int? Moved(Func<int, int> move) =>
+        cotangent.Guard is { } guard ? All(Cotangent.Conditions(Term(guard)).Select(c => Term(move(c.Variable)))) : null;
+
+    private static int? All(IEnumerable<Term> conditions)
+    {
+        Term? all = null;
+        foreach (var condition in conditions)
+            all = all?.Of(Primitive.And, condition) ?? condition;
+        return all?.Variable;
+    }
 
     /// <summary>The cotangent as a plain variable: where(guard, value, 0).</summary>
     public static int Settle(ProgramBuilder builder, Cotangent cotangent) => cotangent.Guard is { } guard

@@ -8,6 +8,10 @@ public static partial class PolicyGradient
     /// <summary>The bound on k3, as in verl.</summary>
     private const double LargestK3 = 10.0;
 
+    /// <summary>The ratio of probabilities, held within exp(+-20), where its gradient ends.</summary>
+    [ObjectiveFunction]
+    public static Tensor Ratio(Tensor logRatio) => exp(logRatio.clamp(-LargestLogRatio, LargestLogRatio));
+
     /// <summary>
     /// PPO's pessimistic surrogate (Schulman et al. 2017, eq. 7), <c>max(-A w, -A clip(w, 1 - low, 1 + high))</c> with w = exp(log-ratio), and 1 where the
     /// clipped one is taken.
@@ -15,7 +19,7 @@ public static partial class PolicyGradient
     [ObjectiveFunction]
     public static (Tensor losses, Tensor clipped) ClippedSurrogate(Tensor logRatio, Tensor advantage, double low, double high)
     {
-        var ratio = exp(logRatio.clamp(-LargestLogRatio, LargestLogRatio));
+        var ratio = Ratio(logRatio);
         var plain = -advantage * ratio;
         var clipped = -advantage * ratio.clamp(1 - low, 1 + high);
         return (maximum(plain, clipped), (clipped > plain).type_as(plain));
@@ -37,7 +41,11 @@ public static partial class PolicyGradient
         return scale ? centred / (reward.std([1], keepdim: true) + 1e-4) : centred;
     }
 
-    /// <summary>A divergence's estimate at every sample, k3 bounded as in verl.</summary>
+    /// <summary>The value of one tensor and the gradient of another.</summary>
+    [ObjectiveFunction]
+    public static Tensor StraightThrough(Tensor value, Tensor gradient) => gradient - gradient.detach() + value.detach();
+
+    /// <summary>A divergence's estimate at every sample, k3 bounded as in verl; <see cref="KlEstimator"/> has values and gradients.</summary>
     [ObjectiveFunction]
     public static Tensor Kl(Tensor policy, Tensor reference, KlEstimator estimator)
     {

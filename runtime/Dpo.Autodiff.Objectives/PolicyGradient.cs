@@ -161,10 +161,7 @@ public static partial class PolicyGradient
     {
         var estimate = Kl(policy, reference, estimator);
         if (straightThrough)
-        {
-            var k2 = Kl(policy, reference, KlEstimator.K2);
-            estimate = k2 - k2.detach() + estimate.detach();
-        }
+            estimate = StraightThrough(estimate, Kl(policy, reference, KlEstimator.K2));
 
         return (estimate.mean(), estimate.detach());
     }

@@ -1,4 +1,5 @@
 using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
 
 namespace Dpo.Autodiff.Objectives;
 
@@ -33,5 +34,52 @@ public static partial class Preference
             Tokens.Metric(nll, isToken),
             Tokens.Metric(Tokens.Entropy(logits), isToken),
             Tokens.Metric(Tokens.IsLikeliest(logits, labels), isToken));
+    }
+
+    /// <summary>
+    /// The focal loss, Lin et al. 2017, eq. 4, per token: <c>-(1 - p)^gamma log p</c> of the label's probability p, less a bonus for the entropy.
+    /// </summary>
+    /// <param name="logits">[row token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [row token], int64.</param>
+    /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
+    /// <param name="gamma">How much less a label counts that is likely already; at least 1, as the gradient of a smaller power is infinite at p = 1.</param>
+    /// <param name="entropyWeight">The weight of the entropy that is rewarded.</param>
+    /// <returns>The loss, the negative log-likelihood per token, and the entropy per token.</returns>
+    [Objective]
+    public static (Tensor loss, Tensor nll, Tensor entropy) Focal(
+        [Axes("row token vocab")] Tensor logits,
+        [Axes("row token")] Tensor labels,
+        [Axes("row token")] Tensor isToken,
+        [Axes(""), NoGrad] Tensor? normaliser = null,
+        double gamma = 2.0,
+        double entropyWeight = 0.0)
+    {
+        var logs = Tokens.LogProbability(logits, labels, isToken);
+        var entropy = Tokens.Entropy(logits);
+        var losses = -(-expm1(logs)).pow(gamma) * logs - entropyWeight * entropy;
+        return (Tokens.Mean(losses, isToken, normaliser), Tokens.Metric(-logs, isToken), Tokens.Metric(entropy, isToken));
+    }
+
+    /// <summary>
+    /// The multi-class hinge, Crammer and Singer 2001: <c>max(0, margin - (z_label - max other z))</c> of the logits z, per token.
+    /// </summary>
+    /// <param name="logits">[row token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [row token], int64.</param>
+    /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
+    /// <param name="margin">How far the label's logit should be above the next.</param>
+    /// <returns>The loss, the margin per token, and the share of labels that are the likeliest tokens.</returns>
+    [Objective]
+    public static (Tensor loss, Tensor labelMargin, Tensor tokenAccuracy) LabelHinge(
+        [Axes("row token vocab")] Tensor logits,
+        [Axes("row token")] Tensor labels,
+        [Axes("row token")] Tensor isToken,
+        double margin = 1.0)
+    {
+        var lead = Tokens.LabelMargin(logits, labels, isToken);
+        return (
+            Tokens.Mean(relu(margin - lead), isToken, null),
+            Tokens.Metric(lead, isToken),
+            Tokens.Metric((lead > 0).type_as(lead), isToken));
     }
 }

@@ -22,7 +22,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <item><term><see cref="Kto"/>, <see cref="ApoZeroUnpaired"/>, <see cref="Bco"/></term><description>single responses that are good or bad</description></item>
 /// <listheader><term>without a reference</term></listheader>
 /// <item><term><see cref="SimPo"/>, <see cref="Cpo"/>, <see cref="Orpo"/></term><description>from the policy alone</description></item>
-/// <item><term><see cref="Sft"/></term><description>the likelihood of given responses</description></item>
+/// <item><term><see cref="Sft"/>, <see cref="Focal"/>, <see cref="LabelHinge"/></term><description>given responses alone</description></item>
 /// </list>
 /// <para>
 /// Throughout, <c>chosen</c> and <c>rejected</c> are log-probabilities of whole responses under the policy, summed over their tokens, [pair];

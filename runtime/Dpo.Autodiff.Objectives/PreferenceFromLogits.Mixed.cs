@@ -36,7 +36,7 @@ public static partial class PreferenceFromLogits
         Beside(logits, labels, isCompletion, reference, normaliser, beta, 1, 0, alpha);
 
     /// <summary>
-    /// MPO, Wang et al. 2024, eq. 3: the preference (DPO), the quality of single responses (BCO without a shift) and the likelihood of the chosen ones.
+    /// MPO, Wang et al. 2024: the preference (DPO), the quality of single responses (BCO without a shift) and the likelihood of the chosen ones.
     /// </summary>
     /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
     /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
@@ -68,7 +68,7 @@ public static partial class PreferenceFromLogits
         double likelihoodWeight = 1.0) =>
         Beside(logits, labels, isCompletion, reference, normaliser, beta, preferenceWeight, qualityWeight, likelihoodWeight);
 
-    /// <summary>WPO, Zhou et al. 2024, eq. 5: DPO, each pair weighted by how likely the policy is to give both its responses.</summary>
+    /// <summary>WPO, Zhou et al. 2024: DPO, each pair weighted by how likely the policy is to give both its responses.</summary>
     /// <inheritdoc cref="SigmoidNorm" path="/param"/>
     /// <returns>The loss, and what <see cref="Ipo"/> returns, and the weight of each response, [2*pair].</returns>
     [Objective]
@@ -97,7 +97,7 @@ public static partial class PreferenceFromLogits
         return (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs, weights);
     }
 
-    /// <summary>LD-DPO, Liu et al. 2024, eqs. 10 and 11: DPO whose tokens beyond the shorter response of the pair count alpha times.</summary>
+    /// <summary>LD-DPO, Liu et al. 2024: DPO whose tokens beyond the shorter response of the pair count alpha times.</summary>
     /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
     /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
     /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>

@@ -72,7 +72,7 @@ public static partial class PreferenceFromLogits
         return (loss, chosenReward, rejectedReward, margin, accuracy, chosen.detach(), rejected.detach());
     }
 
-    /// <summary>CPO, Xu et al. 2024, eq. 5: <see cref="Preference.Cpo"/> from logits, with the likelihood of the chosen responses per token.</summary>
+    /// <summary>CPO, Xu et al. 2024: <see cref="Preference.Cpo"/> from logits, with the likelihood of the chosen responses per token.</summary>
     /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>
     /// <param name="labels">The token that the logits at the same place predict, [2*pair token], int64.</param>
     /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
@@ -166,7 +166,7 @@ public static partial class PreferenceFromLogits
     }
 
     /// <summary>
-    /// TPO, Saeidi et al. 2024, eq. 6: a reference-free preference, and the likelihood of a third, gold response. TPO-L takes log-probabilities per
+    /// TPO, Saeidi et al. 2024: a reference-free preference, and the likelihood of a third, gold response. TPO-L takes log-probabilities per
     /// token and aims at a margin of gamma.
     /// </summary>
     /// <param name="logits">Of the chosen responses, then of the rejected ones, [2*pair token vocab].</param>

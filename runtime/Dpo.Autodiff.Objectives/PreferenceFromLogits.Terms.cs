@@ -14,7 +14,7 @@ public static partial class PreferenceFromLogits
     }
 
     /// <summary>
-    /// WPO's weight of each response, Zhou et al. 2024, eqs. 4 and 6: <c>exp(mean(log p(token) - log sum p^2))</c>, how likely the policy is to answer so,
+    /// WPO's weight of each response, Zhou et al. 2024: <c>exp(mean(log p(token) - log sum p^2))</c>, how likely the policy is to answer so,
     /// relative to its own confidence; without gradient.
     /// </summary>
     /// <param name="logits">[... token vocab].</param>
@@ -28,7 +28,7 @@ public static partial class PreferenceFromLogits
     }
 
     /// <summary>
-    /// LD-DPO's sum, Liu et al. 2024, eq. 10: tokens of a response beyond the length of the other one of its pair count alpha times.
+    /// LD-DPO's sum, Liu et al. 2024: tokens of a response beyond the length of the other one of its pair count alpha times.
     /// </summary>
     /// <param name="tokens">The log-probability of each token, [2*pair token], 0 where it does not count.</param>
     /// <param name="isCompletion">Whether a token counts.</param>

@@ -34,7 +34,7 @@ public static partial class PreferenceFromLogits
         return (Preference.MeanOfNumbers(losses), (beta * logRatio).detach(), policy.detach());
     }
 
-    /// <summary>BCO, Jung et al. 2024, eq. 10: <see cref="Preference.Bco"/> from logits.</summary>
+    /// <summary>BCO, Jung et al. 2024: <see cref="Preference.Bco"/> from logits.</summary>
     /// <param name="logits">[example token vocab].</param>
     /// <param name="labels">The token that the logits at the same place predict, [example token], int64.</param>
     /// <param name="isCompletion">Whether it is one of the response's, [example token], Boolean.</param>
@@ -59,7 +59,7 @@ public static partial class PreferenceFromLogits
     }
 
     /// <summary>
-    /// Nash-MD, Munos et al. 2023, section 7, as TRL has it: <c>beta sum(d log p) - (preference - 1/2) sum(log p)</c> of a response of the policy's, d the
+    /// Nash-MD, Munos et al. 2023, as TRL has it: <c>beta sum(d log p) - (preference - 1/2) sum(log p)</c> of a response of the policy's, d the
     /// log-ratio of each token, without gradient.
     /// </summary>
     /// <param name="logits">[example token vocab].</param>

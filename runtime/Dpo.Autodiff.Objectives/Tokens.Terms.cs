@@ -44,6 +44,16 @@ public static partial class Tokens
         return -(exp(logs) * logs).sum([-1]);
     }
 
+    /// <summary>How far the label's logit is above the largest other one, and 0 where a token does not count.</summary>
+    [ObjectiveFunction]
+    public static Tensor LabelMargin(Tensor logits, Tensor labels, Tensor isToken)
+    {
+        var known = where(isToken, labels, 0L).unsqueeze(-1);
+        var isLabel = arange(logits.size(-1)) == known;
+        var others = logits.masked_fill(isLabel, double.NegativeInfinity).amax([-1]);
+        return where(isToken, logits.gather(-1, known).squeeze(-1) - others, 0.0);
+    }
+
     /// <summary>The sum of what counts.</summary>
     [ObjectiveFunction]
     public static Tensor Sum(Tensor values, Tensor isToken) => where(isToken, values, 0.0).sum();

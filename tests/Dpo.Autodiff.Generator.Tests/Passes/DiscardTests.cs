@@ -22,6 +22,8 @@ public class DiscardTests
         ["behind logsumexp"] = (_, x, _) => x.Of(Primitive.Exp).Of(Primitive.LogSumExp, Last),
         ["label behind log_softmax"] = (s, x, _) => Picked(s, x.Of(Primitive.LogSoftmax, new Parameters.Axis(1))),
         ["label behind softmax"] = (s, x, _) => Picked(s, x.Of(Primitive.Softmax, new Parameters.Axis(1))),
+        ["some elements behind log_softmax"] = (_, x, _) => Likely(x.Of(Primitive.LogSoftmax, new Parameters.Axis(1))).Of(Primitive.Sum, Last),
+        ["some elements behind sums"] = (s, x, y) => Likely(x * s.Spread(x.Of(Primitive.Exp).Of(Primitive.Sum, Last), [Pair, Token], 0, -1)).Of(Primitive.Sum, Last),
         ["behind cumsum"] = (s, x, _) => Picked(s, x.Of(Primitive.Exp).Of(Primitive.CumSum, new Parameters.Scan(1, false))),
         ["behind logcumsumexp"] = (s, x, _) => Picked(s, x.Of(Primitive.LogCumSumExp, new Parameters.Scan(1, false))),
         ["behind sort"] = (s, x, _) => Picked(s, new(s.Builder, Atom.Variable(s.Builder.Sort(x.Of(Primitive.Exp).Variable, 1, false).Values))),
@@ -81,6 +83,8 @@ public class DiscardTests
             Assert.True(isDiscarded ? elements[k] == 0 : double.IsFinite(elements[k]), $"{name}[{k}] is {elements[k]}.");
         }
     }
+
+    private static Term Likely(Term x) => x.Of(Primitive.Greater, x.Number(-2)).Select(x.Of(Primitive.Exp) * x, x.Number(0));
 
     private static Term Picked(Sample s, Term x) => new(s.Builder, Atom.Variable(s.Builder.Gather(x.Variable, s.Index("labels", Pair).Variable, 1, [0, -1])));
 }

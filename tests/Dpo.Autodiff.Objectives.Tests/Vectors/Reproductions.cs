@@ -110,20 +110,21 @@ internal static class Reproductions
         arguments["epsilon"] = published.Number(isTorchtune ? "epsilon" : "cliprange", 0.2);
         arguments["valueEpsilon"] = published.Number(isTorchtune ? "value_clip_range" : "cliprange_value", 0.2);
         arguments["valueWeight"] = published.Number(isTorchtune ? "value_coeff" : "vf_coef", 0.1);
-        arguments["countEpsilon"] = isTorchtune ? 1e-8 : 0.0;
+        // torchtune adds that to the number of tokens.
+        if (isTorchtune)
+            arguments["normaliser"] = published.Input("mask").sum().to_type(ScalarType.Float64) + 1e-8;
         return new(
-            Objective(typeof(PeerPolicy), "Ppo"),
+            Objective(typeof(TokenPolicyGradient), "PpoWithValue"),
             arguments,
             new Dictionary<string, string> { ["policy"] = "logprobs", ["value"] = "values" },
             isTorchtune
-                ? new Dictionary<string, string> { ["policyLoss"] = "policy_loss", ["valueLoss"] = "value_loss", ["policyClipShare"] = "clipfrac" }
+                ? new Dictionary<string, string> { ["policyLoss"] = "policy_loss", ["valueLoss"] = "value_loss" }
                 : new Dictionary<string, string>
                 {
                     ["policyLoss"] = "pg_loss",
                     ["valueLoss"] = "vf_loss",
                     ["valueClipShare"] = "vf_clipfrac",
                     ["policyClipShare"] = "pg_clipfrac",
-                    ["approximateKl"] = "approxkl",
                 });
     }
 
@@ -138,38 +139,42 @@ internal static class Reproductions
     private static Reproduction OpenRlhf(VectorCase published)
     {
         var arguments = Policy(published);
-        arguments["rollout"] = published.Input("rollout_logprobs");
-        arguments["epsilonHigh"] = published.OptionalNumber("clip_eps_high");
-        arguments["dualClip"] = published.Number("dual_clip", double.PositiveInfinity);
-        arguments["level"] = published.Text("policy_loss_type") == "gspo" ? RatioLevel.Sequence
-            : published.Flag("token_level_loss", true) ? RatioLevel.Token
-            : RatioLevel.Sample;
-        arguments["correction"] = !published.Flag("enable_vllm_is_correction") ? RolloutCorrection.None : published.Text("vllm_is_correction_type") switch
+        arguments["epsilonHigh"] = published.Number("clip_eps_high", 0.2);
+        var isSequence = published.Text("policy_loss_type") == "gspo";
+        var inputs = new Dictionary<string, string> { ["policy"] = "logprobs" };
+        var outputs = new Dictionary<string, string> { ["clipShare"] = "clip_ratio", ["kl"] = "ppo_kl" };
+        if (isSequence || !published.Flag("token_level_loss", true))
         {
-            "icepop" => RolloutCorrection.IcePop,
-            "seq-mask-tis" => RolloutCorrection.SequenceMask,
-            _ => RolloutCorrection.Truncated,
-        };
-        var threshold = published.Numbers("vllm_is_truncated_threshold", 0.5, 5.0);
-        arguments["low"] = threshold[0];
-        arguments["high"] = threshold[1];
-        return new(
-            Objective(typeof(PeerPolicy), "OpenRlhf"),
-            arguments,
-            new Dictionary<string, string> { ["policy"] = "logprobs" },
-            new Dictionary<string, string> { ["clipShare"] = "clip_ratio", ["kl"] = "ppo_kl", ["rolloutKl"] = "vllm_kl" });
+            arguments["sequenceLevel"] = isSequence;
+            return new(Objective(typeof(PeerPolicy), "OpenRlhf"), arguments, inputs, outputs);
+        }
+
+        arguments["dualClip"] = published.Number("dual_clip", double.PositiveInfinity);
+        if (published.Flag("enable_vllm_is_correction"))
+        {
+            var threshold = published.Numbers("vllm_is_truncated_threshold", 0.5, 5.0);
+            var correction = published.Text("vllm_is_correction_type") switch
+            {
+                "icepop" => RolloutCorrection.IcePop,
+                "seq-mask-tis" => RolloutCorrection.SequenceMask,
+                _ => RolloutCorrection.Truncated,
+            };
+            arguments["weight"] = TokenPolicyGradient.RolloutWeight(
+                (Tensor)arguments["old"]!, published.Input("rollout_logprobs"), (Tensor)arguments["isToken"]!, correction, threshold[0], threshold[1]);
+        }
+
+        return new(Objective(typeof(TokenPolicyGradient), "Ppo"), arguments, inputs, outputs);
     }
 
     private static Reproduction OpenRlhfValue(VectorCase published) => new(
-        Objective(typeof(PeerPolicy), "Value"),
+        Objective(published.Flag("token_level_loss", true) ? typeof(TokenPolicyGradient) : typeof(PeerPolicy), "Value"),
         new()
         {
             ["value"] = published.Input("values"),
             ["oldValue"] = published.Input("old_values"),
             ["returns"] = published.Input("returns"),
             ["isToken"] = published.Input("mask").to_type(ScalarType.Bool),
-            ["epsilon"] = published.OptionalNumber("clip_eps"),
-            ["tokenLevel"] = published.Flag("token_level_loss", true),
+            ["epsilon"] = published.Number("clip_eps", double.PositiveInfinity),
         },
         new Dictionary<string, string> { ["value"] = "values" },
         Same());
@@ -295,34 +300,31 @@ internal static class Reproductions
 
     private static Reproduction Divergence(VectorCase published)
     {
+        var isToken = published.Input("labels") != -100;
         var arguments = new Dictionary<string, object?>
         {
             ["student"] = published.Input("student_logits"),
             ["teacher"] = published.Input("teacher_logits"),
-            ["labels"] = published.Input("labels"),
+            ["isToken"] = isToken,
         };
         var inputs = new Dictionary<string, string> { ["student"] = "student_logits" };
+        if (published.Name.StartsWith("torchtune_reverse", StringComparison.Ordinal))
+            return new(Objective(typeof(Distillation), "ReverseKl"), arguments, inputs, Same());
         if (published.Name.StartsWith("torchtune", StringComparison.Ordinal))
         {
-            arguments["kind"] = published.Name.Split('_')[1] switch
-            {
-                "forward" => DistillationKind.Forward,
-                "reverse" => DistillationKind.Reverse,
-                _ => DistillationKind.Symmetric,
-            };
+            arguments["symmetric"] = published.Name.Split('_')[1] == "symmetric";
             return new(Objective(typeof(PeerDistillation), "Torchtune"), arguments, inputs, Same());
         }
 
         arguments["beta"] = published.Number("beta", 0.5);
         arguments["temperature"] = published.Number("temperature", 1.0);
-        arguments["reduction"] = published.Text("reduction") switch
+        arguments["normaliser"] = published.Text("reduction") switch
         {
-            "sum" => DivergenceReduction.Sum,
-            "mean" => DivergenceReduction.Mean,
-            _ => DivergenceReduction.BatchMean,
+            "sum" => tensor(1.0, ScalarType.Float64),
+            "mean" => (isToken.sum() * published.Input("student_logits").shape[2]).to_type(ScalarType.Float64),
+            _ => published.OptionalNumber("num_items_in_batch") is { } count ? tensor(count, ScalarType.Float64) : null,
         };
-        arguments["count"] = published.OptionalNumber("num_items_in_batch");
-        return new(Objective(typeof(PeerDistillation), "Gkd"), arguments, inputs, Same());
+        return new(Objective(typeof(Distillation), "Gkd"), arguments, inputs, Same());
     }
 
     private static Dictionary<string, string> Same(params string[] names) => names.ToDictionary(n => n, n => n);
