@@ -13,7 +13,7 @@ namespace Dpo.Autodiff.Generator.Emit;
 /// </remarks>
 public static class SimdEmitter
 {
-    private const string Where = """
+    internal const string Where = """
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
         """;
@@ -57,25 +57,36 @@ public static class SimdEmitter
             using (writer.Block($"private sealed class {name} : {SimdExpressions.Namespace}ILoopStage"))
             {
                 writer.Line($"public static void Run<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame, nint begin, nint end, int block)").Line(Where);
+                IReadOnlyList<string> methods;
                 using (writer.Block())
-                    Body(writer, kernel, loop);
+                    methods = Body(writer, kernel, loop, "");
+                Methods(writer, methods);
             }
         }
         else
         {
             writer.Line($"private static void {name}<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame)").Line(Where);
+            IReadOnlyList<string> methods;
             using (writer.Block())
-                Body(writer, kernel, loop);
+                methods = Body(writer, kernel, loop, name);
+            Methods(writer, methods);
         }
     }
 
-    private static void Body(SourceWriter writer, SimdKernel kernel, SimdLoop loop)
+    private static void Methods(SourceWriter writer, IReadOnlyList<string> methods)
     {
-        var method = new SimdMethod(kernel);
+        foreach (var method in methods)
+            writer.Line().Line(method.TrimEnd('\n'));
+    }
+
+    private static IReadOnlyList<string> Body(SourceWriter writer, SimdKernel kernel, SimdLoop loop, string name)
+    {
+        var method = new SimdMethod(kernel, name);
         var scalars = Scalars(kernel, loop);
         method.Survey([scalars, [loop]]);
         method.Body([.. scalars, loop], loop.Gate);
         method.WriteTo(writer);
+        return method.Methods;
     }
 
     /// <summary>The outermost nodes of each stage without the scalars that only loops need: those are computed there.</summary>

@@ -229,12 +229,12 @@ internal sealed partial class SimdMethod
         if (buffer.Scope is BufferScope.Row or BufferScope.Tile)
         {
             var length = Length(buffer).Text;
-            return Head(HeadGroup.Row, id, buffer.Kind, kernel.BufferName(id), n => $"ref var {n} = ref frame.Take<{type}>({length});");
+            return Head(HeadGroup.Row, id, buffer.Kind, kernel.BufferName(id), "ref " + type, n => $"ref var {n} = ref frame.Take<{type}>({length});");
         }
 
         return kernel.IsStored(id)
-            ? Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), n => $"var {n} = frame.{(buffer.Kind == ElementKind.Real ? "Reals<T>" : "Integers")}({number});")
-            : Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), n => $"ref var {n} = ref frame.{call};");
+            ? Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), SimdExpressions.Namespace + (buffer.Kind == ElementKind.Real ? "StoredReals<T>" : "StoredIntegers"), n => $"var {n} = frame.{(buffer.Kind == ElementKind.Real ? "Reals<T>" : "Integers")}({number});")
+            : Head(HeadGroup.Buffer, id, buffer.Kind, kernel.BufferName(id), "ref " + type, n => $"ref var {n} = ref frame.{call};");
     }
 
     private Code Length(LoopBuffer buffer) => Product(buffer.Extents);
@@ -310,12 +310,14 @@ internal sealed partial class SimdMethod
             _ => $"frame.Boolean({number}, {start.Text})",
         };
         writer.Line($"ref var {name} = ref {row};");
+        types[name] = program.Buffers[buffer].Kind switch { ElementKind.Real => "ref T", ElementKind.Integer => "ref long", _ => "ref byte" };
         rows[(buffer, start.Text)] = name;
         if (streams && inner.Variable.IsVector && kernel.MayStream(buffer))
         {
             var flag = names.Take("streams" + SimdNames.Capital(name));
             writer.Line($"var {flag} = {Streams(buffer)} && {SimdExpressions.Namespace}KernelFrame.IsAligned(ref {name});");
             rowStreams[(buffer, start.Text)] = flag;
+            types[flag] = "bool";
         }
     }
 
@@ -328,7 +330,7 @@ internal sealed partial class SimdMethod
         var length = ExtentOf(extents.Last(e => !e.IsOne)).Text;
         var written = program.Buffers[buffer].Role == BufferRole.Input ? "" : ", " + Length(program.Buffers[buffer]).Text;
         return storedRows[(buffer, start)] = Head(
-            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", n => $"var {n} = frame.Rows<T>({Text(buffer)}, {length}{written});");
+            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", SimdExpressions.Namespace + "StoredRows<T>", n => $"var {n} = frame.Rows<T>({Text(buffer)}, {length}{written});");
     }
 
     private void FlushAfter(SimdLoop loop, string line)
@@ -350,7 +352,7 @@ internal sealed partial class SimdMethod
     }
 
     private string Streams(int buffer) => Head(
-        HeadGroup.Streams, buffer, ElementKind.Real, "streams" + SimdNames.Capital(kernel.BufferName(buffer)), WithLength(buffer));
+        HeadGroup.Streams, buffer, ElementKind.Real, "streams" + SimdNames.Capital(kernel.BufferName(buffer)), "bool", WithLength(buffer));
 
     private Func<string, string> WithLength(int buffer)
     {
@@ -545,6 +547,7 @@ internal sealed partial class SimdMethod
             ? ", " + (lanes ? $"V.ToCondition({Value(p, named: true).Text})" : $"V.AnyLane({Value(p, named: true).Text})")
             : "";
         writer.Line($"var {name} = frame.InRange({source}, {text}, {size}{(lanes ? ", count" : "")}{condition});");
+        types[name] = lanes ? SimdExpressions.Lanes : "nint";
         return checkedIndices[key] = name;
     }
 }

@@ -55,6 +55,13 @@ internal sealed partial class SimdMethod
             _ => IsLanes(accumulator) ? $"default({SimdExpressions.Lanes})" : "0L",
         };
         writer.Line($"var {accumulator.Name} = {start};");
+        types[accumulator.Name] = (accumulator.Monoid, accumulator.Kind) switch
+        {
+            (Monoid.ArgMax, _) => SimdExpressions.Namespace + "VectorArgMax<T, V>",
+            (Monoid.Sum, ElementKind.Real) when !kernel.IsAssigned(accumulator.Buffer) => SimdExpressions.Namespace + "VectorSum<T, V>",
+            (_, ElementKind.Integer) => IsLanes(accumulator) ? SimdExpressions.Lanes : "long",
+            _ => "V",
+        };
     }
 
     // Whether whole numbers are kept as lanes.

@@ -14,7 +14,7 @@ internal sealed partial class SimdMethod
 
     private readonly SimdKernel kernel;
     private readonly LoopProgram program;
-    private readonly SourceWriter writer = new();
+    private SourceWriter writer = new();
     private readonly SimdNames names = new();
     private readonly SortedDictionary<(HeadGroup Group, int Id, ElementKind Kind), (string Name, string Declaration)> head = [];
     private readonly Dictionary<int, Code> values = [];
@@ -42,9 +42,12 @@ internal sealed partial class SimdMethod
     private Dictionary<int, int> uses = [];
     private Dictionary<int, List<SimdNode>> useLists = [];
 
-    public SimdMethod(SimdKernel kernel)
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="name">What the methods of its own begin with, that this one calls.</param>
+    public SimdMethod(SimdKernel kernel, string name = "")
     {
         this.kernel = kernel;
+        this.name = name;
         program = kernel.Program;
     }
 
@@ -57,10 +60,16 @@ internal sealed partial class SimdMethod
     {
         uses = [];
         useLists = [];
-        logistic = new(lists.SelectMany(l => l), program);
-        calls = SimdBudget.Calls(lists.SelectMany(l => l), program, logistic);
+        Budget(lists.SelectMany(Own).ToArray());
         foreach (var list in lists)
             Survey(list);
+    }
+
+    /// <summary>Which functions are shared or called where only these nodes are in one method.</summary>
+    private void Budget(IReadOnlyList<SimdNode> nodes)
+    {
+        logistic = new(nodes, program);
+        calls = SimdBudget.Calls(nodes, program, logistic);
     }
 
     private void Survey(List<SimdNode> list)
@@ -163,6 +172,7 @@ internal sealed partial class SimdMethod
                 continue;
             var name = names.Take("v" + Text(statement.Defines));
             writer.Line($"var {name} = default({TypeOf(statement.Defines)});");
+            types[name] = TypeOf(statement.Defines);
             values[statement.Defines] = new(name);
             declared.Add(statement.Defines);
         }
@@ -215,6 +225,18 @@ internal sealed partial class SimdMethod
         var variable = loop.Variable;
         var name = names.TakeLoop(variable.Name, open.Select(l => loopNames[l.Variable.Id]));
         loopNames[variable.Id] = name;
+        types[name] = "nint";
+        if (IsMethod(loop, open.Count > 0))
+            Apart(loop, () => For(loop, name, known));
+        else
+            For(loop, name, known);
+        FlushRows(loop);
+        FlushAccumulators(loop, known);
+    }
+
+    private void For(SimdLoop loop, string name, SimdGate known)
+    {
+        var variable = loop.Variable;
         var end = kernel.IsBlock(loop) ? "end" : ExtentOf(variable.Extent).Text;
         var begin = kernel.IsBlock(loop) ? $"var {name} = begin" : $"nint {name} = 0";
         using (Scope($"for ({begin}; {name} < {end}; {(variable.IsVector ? $"{name} += V.Count" : name + "++")})"))
@@ -232,9 +254,6 @@ internal sealed partial class SimdMethod
             FlushPending(loadsOnly: false);
             open.RemoveAt(open.Count - 1);
         }
-
-        FlushRows(loop);
-        FlushAccumulators(loop, known);
     }
 
     /// <summary>A line under the condition that its gate is open, where that is not known.</summary>
@@ -263,6 +282,7 @@ internal sealed partial class SimdMethod
 
         var name = names.Take(kernel.NameOf(value));
         writer.Line($"var {name} = {code.Text};");
+        types[name] = TypeOf(value);
         values[value] = new(name);
     }
 
@@ -327,6 +347,7 @@ internal sealed partial class SimdMethod
             known = (names.Take("logistic"), isMirrored);
             writer.Line($"var {known.Name} = {SimdExpressions.Namespace}Logistic<T, V>.Of({Operand(compute.Operands[0], ElementKind.Real).Text});");
             logistics[root] = known;
+            types[known.Name] = SimdExpressions.Namespace + "Logistic<T, V>";
             usedLoads = false;
         }
 
@@ -436,25 +457,27 @@ internal sealed partial class SimdMethod
 
     private string Condition(SimdGate gate) => string.Join(" || ", gate.Numbers().Select(Needs));
 
-    private string Needs(int gradient) => Head(HeadGroup.Needs, gradient, ElementKind.Real, "needs" + SimdNames.Capital(kernel.GradientName(gradient)), n => $"var {n} = frame.Needs({Text(gradient)});");
+    private string Needs(int gradient) => Head(HeadGroup.Needs, gradient, ElementKind.Real, "needs" + SimdNames.Capital(kernel.GradientName(gradient)), "bool", n => $"var {n} = frame.Needs({Text(gradient)});");
 
     private string HostScalar(int scalar, ElementKind kind) => kind switch
     {
-        ElementKind.Real => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar), n => $"var {n} = V.Create(frame.Scalar({Text(scalar)}));{kernel.HostComment(scalar)}"),
-        ElementKind.Boolean => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Holds", n => $"var {n} = V.Condition(frame.Scalar({Text(scalar)}) != 0);"),
-        _ => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Number", n => $"var {n} = (long)frame.Scalar({Text(scalar)});"),
+        ElementKind.Real => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar), "V", n => $"var {n} = V.Create(frame.Scalar({Text(scalar)}));{kernel.HostComment(scalar)}"),
+        ElementKind.Boolean => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Holds", "V", n => $"var {n} = V.Condition(frame.Scalar({Text(scalar)}) != 0);"),
+        _ => Head(HeadGroup.Scalar, scalar, kind, kernel.HostName(scalar) + "Number", "long", n => $"var {n} = (long)frame.Scalar({Text(scalar)});"),
     };
 
     /// <summary>The size of a named axis.</summary>
     private string AxisSize(string axis) =>
-        Head(HeadGroup.Extent, kernel.AxisId(axis), ElementKind.Real, axis + "Count", n => $"var {n} = frame.Extent({Text(kernel.AxisId(axis))});");
+        Head(HeadGroup.Extent, kernel.AxisId(axis), ElementKind.Real, axis + "Count", "nint", n => $"var {n} = frame.Extent({Text(kernel.AxisId(axis))});");
 
-    private string Head(HeadGroup group, int id, ElementKind kind, string wish, Func<string, string> declaration)
+    private string Head(HeadGroup group, int id, ElementKind kind, string wish, string type, Func<string, string> declaration)
     {
         if (head.TryGetValue((group, id, kind), out var known))
             return known.Name;
         var name = names.Take(wish);
         head[(group, id, kind)] = (name, declaration(name));
+        types[name] = type;
+        headNames.Add(name);
         return name;
     }
 

@@ -326,13 +326,9 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128<T> Clamp(V128<T> value, double low, double high)
-    {
-        // Comparisons, not minimum and maximum: those differ on NaN between machines, or pay for being the same.
-        var (least, most) = (Create(low).lanes, Create(high).lanes);
-        var x = Vector128.ConditionalSelect(Vector128.LessThan(value.lanes, least), least, value.lanes);
-        return new(Vector128.ConditionalSelect(Vector128.GreaterThan(x, most), most, x));
-    }
+    public static V128<T> Clamp(V128<T> value, double low, double high) =>
+        // The machine's own minimum and maximum, with the value second: where it is NaN it stays.
+        new(Vector128.MinNative(Create(high).lanes, Vector128.MaxNative(Create(low).lanes, value.lanes)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -326,13 +326,9 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256<T> Clamp(V256<T> value, double low, double high)
-    {
-        // Comparisons, not minimum and maximum: those differ on NaN between machines, or pay for being the same.
-        var (least, most) = (Create(low).lanes, Create(high).lanes);
-        var x = Vector256.ConditionalSelect(Vector256.LessThan(value.lanes, least), least, value.lanes);
-        return new(Vector256.ConditionalSelect(Vector256.GreaterThan(x, most), most, x));
-    }
+    public static V256<T> Clamp(V256<T> value, double low, double high) =>
+        // The machine's own minimum and maximum, with the value second: where it is NaN it stays.
+        new(Vector256.MinNative(Create(high).lanes, Vector256.MaxNative(Create(low).lanes, value.lanes)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -326,13 +326,9 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512<T> Clamp(V512<T> value, double low, double high)
-    {
-        // Comparisons, not minimum and maximum: those differ on NaN between machines, or pay for being the same.
-        var (least, most) = (Create(low).lanes, Create(high).lanes);
-        var x = Vector512.ConditionalSelect(Vector512.LessThan(value.lanes, least), least, value.lanes);
-        return new(Vector512.ConditionalSelect(Vector512.GreaterThan(x, most), most, x));
-    }
+    public static V512<T> Clamp(V512<T> value, double low, double high) =>
+        // The machine's own minimum and maximum, with the value second: where it is NaN it stays.
+        new(Vector512.MinNative(Create(high).lanes, Vector512.MaxNative(Create(low).lanes, value.lanes)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

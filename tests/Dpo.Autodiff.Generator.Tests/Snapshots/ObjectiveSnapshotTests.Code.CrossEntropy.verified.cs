@@ -150,18 +150,10 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var v1 = V.Condition(labelValue != -100L);
                 sum18.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
-                }
+                OverVocab0<T, V>(vocabCount, ref max2, ref logitsRow);
                 var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max2Value), count);
-                }
+                OverVocab1<T, V>(vocabCount, ref sum6, ref logitsRow, max2Value);
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v9Index = frame.InRange(1, v9, vocabCount, V.AnyLane(v1));
                 var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v9Index + token * vocabCount) : default) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
@@ -169,6 +161,34 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(0, block));
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17, ref frame.Partial(1, block));
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab0<T, V>(nint vocabCount, ref V max2Total, ref T logitsRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var max2 = max2Total;
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
+            }
+            max2Total = max2;
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab1<T, V>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V max2Value)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var sum6 = sum6Total;
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max2Value), count);
+            }
+            sum6Total = sum6;
         }
     }
 }
@@ -230,22 +250,14 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 var v1 = V.Condition(labelValue != -100L);
                 sum19.Add(v1 & V.Create(1), 1);
                 var max3 = V.Create(double.NegativeInfinity);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    max3 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3, V.Load(ref logitsRow, vocab, count), count);
-                }
+                OverVocab0<T, V>(vocabCount, ref max3, ref logitsRow);
                 var max3Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3);
                 if (needsLogits)
                 {
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref max3All, token) = V.Element(max3Value, 0);
                 }
                 var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    sum7.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max3Value), count);
-                }
+                OverVocab1<T, V>(vocabCount, ref sum7, ref logitsRow, max3Value);
                 var sum7Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum7));
                 if (needsLogits)
                 {
@@ -258,6 +270,34 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum19, ref frame.Partial(0, block));
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(1, block));
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab0<T, V>(nint vocabCount, ref V max3Total, ref T logitsRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var max3 = max3Total;
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                max3 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3, V.Load(ref logitsRow, vocab, count), count);
+            }
+            max3Total = max3;
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab1<T, V>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, ref T logitsRow, V max3Value)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var sum7 = sum7Total;
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                sum7.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max3Value), count);
+            }
+            sum7Total = sum7;
         }
     }
 
@@ -292,13 +332,21 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 var v32 = v24 / V.Broadcast(ref sum7All, token);
                 var v20 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v18 = V.Condition(labelValue != -100L);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max3AllValue) * v32);
-                    V.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
-                }
+                OverVocab0<T, V>(vocabCount, v20, v25, ref logitsRow, max3AllValue, v32, v18, ref dLogitsOutRow, streamsDLogitsOutRow);
                 dLogitsOutRows.Flush<V>(token * vocabCount);
+            }
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab0<T, V>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, V v18, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max3AllValue) * v32);
+                V.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }
         }
     }
@@ -350,19 +398,11 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
                 var v1 = V.Condition(labelValue != -100L);
                 kept3.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
-                }
+                OverVocab0<T, V>(vocabCount, ref max2, ref logitsRow);
                 var kept1 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 global::System.Runtime.CompilerServices.Unsafe.Add(ref kept1Out, token) = V.Element(kept1, 0);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - kept1), count);
-                }
+                OverVocab1<T, V>(vocabCount, ref sum6, ref logitsRow, kept1);
                 var kept2 = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6));
                 global::System.Runtime.CompilerServices.Unsafe.Add(ref kept2Out, token) = V.Element(kept2, 0);
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
@@ -372,6 +412,34 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(kept3, ref frame.Partial(0, block));
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17, ref frame.Partial(1, block));
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab0<T, V>(nint vocabCount, ref V max2Total, ref T logitsRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var max2 = max2Total;
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
+            }
+            max2Total = max2;
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab1<T, V>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V kept1)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var sum6 = sum6Total;
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - kept1), count);
+            }
+            sum6Total = sum6;
         }
     }
 }
@@ -422,13 +490,21 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var v15 = v7 / kept2.Broadcast<V>(token);
                 var v3 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v1 = V.Condition(labelValue != -100L);
-                for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
-                {
-                    var count = (int)nint.Min(vocabCount - vocab, V.Count);
-                    var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - kept1Value) * v15);
-                    V.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
-                }
+                OverVocab0<T, V>(vocabCount, v3, v8, ref logitsRow, kept1Value, v15, v1, ref dLogitsOutRow, streamsDLogitsOutRow);
                 dLogitsOutRows.Flush<V>(token * vocabCount);
+            }
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab0<T, V>(nint vocabCount, long v3, V v8, ref T logitsRow, V kept1Value, V v15, V v1, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - kept1Value) * v15);
+                V.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }
         }
     }

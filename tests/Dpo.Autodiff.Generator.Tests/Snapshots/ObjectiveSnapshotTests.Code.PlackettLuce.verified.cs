@@ -140,14 +140,24 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
-                for (nint item = 0; item < itemCount; item += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item, V.Count);
-                    var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
-                }
+                OverItem0<T, V>(itemCount, ref logcumsumexp2, ref sum5, ref scoreRow);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5, ref frame.Partial(0, block));
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverItem0<T, V>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var sum5 = sum5Total;
+            for (nint item = 0; item < itemCount; item += V.Count)
+            {
+                var count = (int)nint.Min(itemCount - item, V.Count);
+                var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
+            }
+            sum5Total = sum5;
         }
     }
 }
@@ -212,32 +222,50 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
-                for (nint item = 0; item < itemCount; item += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item, V.Count);
-                    var logcumsumexp3Value = V.Gather(ref logcumsumexp3, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    sum6.Add(logcumsumexp3Value - V.Load(ref scoreRow, item, count), count);
-                    if (needsScore)
-                    {
-                        V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate10, item, count);
-                    }
-                }
+                OverItem0<T, V>(itemCount, ref logcumsumexp3, ref sum6, ref scoreRow, needsScore, ref negate10);
                 if (needsScore)
                 {
                     global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate10, 1, ref logcumsumexp11, 1, itemCount, true);
                     ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
                     var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
-                    for (nint item = 0; item < itemCount; item += V.Count)
-                    {
-                        var count = (int)nint.Min(itemCount - item, V.Count);
-                        var logcumsumexp11Value = V.Gather(ref logcumsumexp11, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                        var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                        V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
-                    }
+                    OverItem1<T, V>(itemCount, ref logcumsumexp11, ref flip2, v11, ref dScoreOutRow, streamsDScoreOutRow);
                     dScoreOutRows.Flush<V>(list * itemCount);
                 }
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum6, ref frame.Partial(0, block));
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverItem0<T, V>(nint itemCount, ref T logcumsumexp3, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T scoreRow, bool needsScore, ref T negate10)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var sum6 = sum6Total;
+            for (nint item = 0; item < itemCount; item += V.Count)
+            {
+                var count = (int)nint.Min(itemCount - item, V.Count);
+                var logcumsumexp3Value = V.Gather(ref logcumsumexp3, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                sum6.Add(logcumsumexp3Value - V.Load(ref scoreRow, item, count), count);
+                if (needsScore)
+                {
+                    V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate10, item, count);
+                }
+            }
+            sum6Total = sum6;
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverItem1<T, V>(nint itemCount, ref T logcumsumexp11, ref T flip2, V v11, ref T dScoreOutRow, bool streamsDScoreOutRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            for (nint item = 0; item < itemCount; item += V.Count)
+            {
+                var count = (int)nint.Min(itemCount - item, V.Count);
+                var logcumsumexp11Value = V.Gather(ref logcumsumexp11, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
+            }
         }
     }
 }
@@ -291,23 +319,41 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
-                for (nint item = 0; item < itemCount; item += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item, V.Count);
-                    var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
-                    V.Store(-V.Load(ref logcumsumexp2, item, count), ref negate7, item, count);
-                }
+                OverItem0<T, V>(itemCount, ref logcumsumexp2, ref sum5, ref scoreRow, ref negate7);
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate7, 1, ref logcumsumexp8, 1, itemCount, true);
                 ref var kept1OutRow = ref frame.Real<T>(2, list * itemCount);
                 var streamsKept1OutRow = streamsKept1Out && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref kept1OutRow);
-                for (nint item = 0; item < itemCount; item += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item, V.Count);
-                    V.Store(V.Exp(V.Load(ref logcumsumexp8, item, count) + V.Load(ref flip1, item, count)), ref kept1OutRow, item, count, streamsKept1OutRow);
-                }
+                OverItem1<T, V>(itemCount, ref logcumsumexp8, ref flip1, ref kept1OutRow, streamsKept1OutRow);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5, ref frame.Partial(0, block));
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverItem0<T, V>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow, ref T negate7)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            var sum5 = sum5Total;
+            for (nint item = 0; item < itemCount; item += V.Count)
+            {
+                var count = (int)nint.Min(itemCount - item, V.Count);
+                var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
+                sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
+                V.Store(-V.Load(ref logcumsumexp2, item, count), ref negate7, item, count);
+            }
+            sum5Total = sum5;
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverItem1<T, V>(nint itemCount, ref T logcumsumexp8, ref T flip1, ref T kept1OutRow, bool streamsKept1OutRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            for (nint item = 0; item < itemCount; item += V.Count)
+            {
+                var count = (int)nint.Min(itemCount - item, V.Count);
+                V.Store(V.Exp(V.Load(ref logcumsumexp8, item, count) + V.Load(ref flip1, item, count)), ref kept1OutRow, item, count, streamsKept1OutRow);
+            }
         }
     }
 }
@@ -337,6 +383,7 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
             var dValue = frame.Reals<T>(0);
+            var kept1 = frame.Reals<T>(1);
             var streamsDScoreOut = frame.Streams<T>(2, listCount * itemCount);
             var scalar0 = V.Create(frame.Scalar(0)); // list
             var dScoreOutRows = frame.Rows<T>(2, itemCount, listCount * itemCount);
@@ -346,14 +393,21 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             {
                 ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
                 var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
-                ref var kept1Row = ref frame.Real<T>(1, list * itemCount);
-                for (nint item = 0; item < itemCount; item += V.Count)
-                {
-                    var count = (int)nint.Min(itemCount - item, V.Count);
-                    var kept1Value = V.Gather(ref kept1Row, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                    V.Store((kept1Value * v2) - v2, ref dScoreOutRow, item, count, streamsDScoreOutRow);
-                }
+                OverItem0<T, V>(itemCount, kept1, list, v2, ref dScoreOutRow, streamsDScoreOutRow);
                 dScoreOutRows.Flush<V>(list * itemCount);
+            }
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverItem0<T, V>(nint itemCount, global::Dpo.Autodiff.Cpu.StoredReals<T> kept1, nint list, V v2, ref T dScoreOutRow, bool streamsDScoreOutRow)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+        {
+            for (nint item = 0; item < itemCount; item += V.Count)
+            {
+                var count = (int)nint.Min(itemCount - item, V.Count);
+                var kept1Value = kept1.Gather<V>(global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence((list * itemCount) + itemCount - 1 - item, -1), count);
+                V.Store((kept1Value * v2) - v2, ref dScoreOutRow, item, count, streamsDScoreOutRow);
             }
         }
     }
@@ -502,7 +556,7 @@ static partial class C
                     3,
                     [
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
-                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
+                        new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept1
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ]),
                 TorchValue = new(
