@@ -20,12 +20,14 @@ internal sealed class SimdCode
 
     private readonly IReadOnlyList<LoopProgram> programs;
     private readonly IReadOnlyList<string> axes;
+    private readonly SimdKernel[] storage;
     private readonly Type entry;
 
     public SimdCode(IReadOnlyList<LoopProgram> programs, params string[] axes)
     {
         this.programs = programs;
         this.axes = axes;
+        storage = programs.Select(p => new SimdKernel(p, axes.ToEquatableArray())).ToArray();
         Texts = programs.Select((p, i) => SimdEmitter.Emit(p, "Kernel" + i, axes.ToEquatableArray())).ToArray();
         var source = "#nullable enable\n" + string.Join("\n", Texts) + "internal static class Emitted\n{\n" + string.Concat(programs.Select((_, i) => Entries(i))) + "}\n";
         var project = new InMemoryProject([source], checkOverflow: true);
@@ -37,8 +39,21 @@ internal sealed class SimdCode
     public IReadOnlyList<string> Texts { get; }
 
     /// <summary>Runs a kernel on numbers; outputs that are not wanted come back as null.</summary>
+    /// <param name="kernel">Which.</param>
+    /// <param name="machine">On what.</param>
+    /// <param name="inputs">The inputs, in order.</param>
+    /// <param name="sizes">The sizes of the axes.</param>
+    /// <param name="scalars">The host's scalars.</param>
+    /// <param name="needs">Bit k is set if gradient k is wanted.</param>
+    /// <param name="isForeign">Whether tensors that may be of any dtype are of the other floating-point type, or int32.</param>
     public (double[]?[] Outputs, KernelFault Fault) Run(
-        int kernel, SimdMachine machine, IReadOnlyList<double[]> inputs, IReadOnlyDictionary<string, long> sizes, IReadOnlyList<double> scalars, ulong needs = ulong.MaxValue)
+        int kernel,
+        SimdMachine machine,
+        IReadOnlyList<double[]> inputs,
+        IReadOnlyDictionary<string, long> sizes,
+        IReadOnlyList<double> scalars,
+        ulong needs = ulong.MaxValue,
+        bool isForeign = false)
     {
         var program = programs[kernel];
         var memory = new Array?[program.Buffers.Count];
@@ -51,8 +66,11 @@ internal sealed class SimdCode
             if (buffer.Role == BufferRole.Gradient && (needs & (1UL << Array.IndexOf(gradients, program.Source.Outputs[buffer.Argument]))) == 0)
                 continue;
             var length = buffer.Extents.Aggregate(1L, (n, e) => n * (e.Constant + e.Terms.Sum(t => t.Coefficient * sizes[t.Name])));
+            var isOther = isForeign && storage[kernel].IsStored(buffer.Id);
             Array array = buffer.Kind switch
             {
+                ElementKind.Integer when isOther => Pinned<int>(length, table, buffer.Id, StorageType.Int32),
+                ElementKind.Real when isOther => machine.IsDouble ? Pinned<float>(length, table, buffer.Id, StorageType.Float32) : Pinned<double>(length, table, buffer.Id, StorageType.Float64),
                 ElementKind.Integer => Pinned<long>(length, table, buffer.Id),
                 ElementKind.Boolean => Pinned<byte>(length, table, buffer.Id),
                 _ => machine.IsDouble ? Pinned<double>(length, table, buffer.Id) : Pinned<float>(length, table, buffer.Id),
@@ -76,12 +94,12 @@ internal sealed class SimdCode
     }
 
     // One more element than the kernel may touch, with a value that must stay.
-    private static unsafe T[] Pinned<T>(long length, KernelBuffer[] table, int buffer)
+    private static unsafe T[] Pinned<T>(long length, KernelBuffer[] table, int buffer, StorageType storage = StorageType.Own)
         where T : unmanaged
     {
         var array = GC.AllocateArray<T>((int)length + 1, pinned: true);
         array[length] = (T)Convert.ChangeType(99, typeof(T));
-        table[buffer] = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref array[0]);
+        table[buffer] = new((nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref array[0]), storage);
         return array;
     }
 

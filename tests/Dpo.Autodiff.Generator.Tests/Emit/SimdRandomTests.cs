@@ -29,6 +29,33 @@ public class SimdRandomTests
         Assert.True(failures.Count == 0, $"{failures.Count} of {Seeds}:\n{string.Join("\n\n", failures.Take(3))}");
     }
 
+    [Fact]
+    public void Tensors_of_any_dtype_give_the_same()
+    {
+        var programs = Enumerable.Range(1000, Batch).Select(seed => RandomLoweredProgram.Of(seed, 3 + (seed % 25))).ToArray();
+        var loops = programs.Select(p => Scheduler.Run(p, p.Name)).ToArray();
+        var code = new SimdCode(loops, "pair", "item", "token");
+        for (var i = 0; i < programs.Length; i++)
+        {
+            var extents = RandomLoweredProgram.Extents(1000 + i);
+            var source = loops[i].Source;
+
+            // Numbers that both types have.
+            var inputs = RandomLoweredProgram.Draw(source, 1000 + i, extents).Select(x => x.Select(v => (double)(float)v).ToArray()).ToArray();
+            var scalars = HostEvaluator.Run(source.Host, RandomLoweredProgram.Parameters, extents);
+            foreach (var machine in SimdCode.Machines)
+            {
+                var own = code.Run(i, machine, inputs, extents, scalars).Outputs;
+                var other = code.Run(i, machine, inputs, extents, scalars, isForeign: true).Outputs;
+                for (var o = 0; o < own.Length; o++)
+                    for (var e = 0; e < own[o]!.Length; e++)
+                        Assert.True(
+                            other[o]![e].Equals(own[o]![e]) || other[o]![e].Equals((double)(float)own[o]![e]),
+                            $"Seed {1000 + i}, {machine}: {source.Outputs[o].Name}[{e}] is {other[o]![e]:R}, not {own[o]![e]:R}\n{code.Texts[i]}");
+            }
+        }
+    }
+
     private static string? Difference(SimdCode code, int kernel, LoopProgram loops, int seed, IReadOnlyDictionary<string, long> extents)
     {
         var source = loops.Source;
