@@ -32,4 +32,7 @@ public enum StorageType
 
     /// <summary>8 bits, not signed; Booleans too.</summary>
     Byte,
+
+    /// <summary>Rows that lie apart: the address is that of a description.</summary>
+    Strided,
 }

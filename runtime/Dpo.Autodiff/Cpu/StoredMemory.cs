@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace Dpo.Autodiff.Cpu;
 
-/// <summary>Elements in memory of another type than the one they are computed in: one by one, and a row at a time.</summary>
+/// <summary>Elements in memory of another type than the one they are computed in, or not one after another: one by one, and a row at a time.</summary>
 internal static unsafe class StoredMemory
 {
     /// <summary>Element <paramref name="index"/>.</summary>
@@ -11,6 +11,8 @@ internal static unsafe class StoredMemory
     internal static T Read<T>(KernelBuffer buffer, nint index)
         where T : unmanaged, INumber<T>
     {
+        if (buffer.Storage == StorageType.Strided)
+            Locate(ref buffer, ref index);
         var first = (void*)buffer.Address;
         return buffer.Storage switch
         {
@@ -51,6 +53,20 @@ internal static unsafe class StoredMemory
                 ((T*)first)[index] = value;
                 break;
         }
+    }
+
+    /// <summary>A row: where it is if it is of the type that is asked for, or converted.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static T* Row<T, V>(KernelBuffer buffer, nint start, T* converted, nint length)
+        where T : unmanaged, INumber<T>
+        where V : struct, IVector<V, T>
+    {
+        if (buffer.Storage == StorageType.Strided)
+            Locate(ref buffer, ref start);
+        if (buffer.Storage == (typeof(T) == typeof(float) ? StorageType.Float32 : StorageType.Float64))
+            return (T*)buffer.Address + start;
+        ReadRow<T, V>(buffer, start, converted, length);
+        return converted;
     }
 
     /// <summary>A row, converted.</summary>
@@ -177,6 +193,13 @@ internal static unsafe class StoredMemory
             if (indices[lane] >= 0)
                 Write(buffer, (nint)indices[lane], V.Element(value, lane));
         }
+    }
+
+    private static void Locate(ref KernelBuffer buffer, ref nint index)
+    {
+        var tensor = (StridedTensor*)buffer.Address;
+        index = tensor->Offset(index);
+        buffer = new(tensor->Data, tensor->Storage);
     }
 
     private static void Convert<TFrom, T>(TFrom* source, T* row, nint length)

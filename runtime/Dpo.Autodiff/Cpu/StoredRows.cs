@@ -37,8 +37,7 @@ public readonly unsafe struct StoredRows<T>
     {
         if (converted is null)
             return ref *((T*)buffer.Address + start);
-        StoredMemory.ReadRow<T, V>(buffer, start, converted, length);
-        return ref *converted;
+        return ref *StoredMemory.Row<T, V>(buffer, start, converted, length);
     }
 
     /// <summary>The row that begins at element <paramref name="start"/>, to be written whole.</summary>

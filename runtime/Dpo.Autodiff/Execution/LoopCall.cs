@@ -62,6 +62,8 @@ internal static unsafe class LoopCall
         var slot = argument.Slot;
         var own = call.DType(slot.Kind);
         var dtype = TensorHandle.DType(handle);
+        if (argument.IsStored && slot.Kind == ElementKind.Real && StridedRows.TryDescribe(handle, Storage(dtype), out var rows))
+            return rows;
         if (!TensorHandle.IsPlain(handle) || (dtype != own && !argument.IsStored))
         {
             handle = TensorHandle.Convert(handle, argument.IsStored ? dtype : own);

@@ -24,6 +24,9 @@ internal static unsafe class TensorHandle
     internal static long Size(nint handle, int axis) =>
         UsesExports ? TorchExports.Size(handle, axis) : Borrow(handle, static tensor => tensor.shape)[axis];
 
+    internal static long Stride(nint handle, int axis) =>
+        UsesExports ? TorchExports.Stride(handle, axis) : Borrow(handle, static tensor => tensor.stride())[axis];
+
     internal static (int Type, int Index) Device(nint handle) => UsesExports
         ? (TorchExports.DeviceType(handle), TorchExports.DeviceIndex(handle))
         : Borrow(handle, static tensor => ((int)tensor.device_type, tensor.device_index));
@@ -35,6 +38,10 @@ internal static unsafe class TensorHandle
     internal static bool IsPlain(nint handle) => UsesExports
         ? TorchExports.IsContiguous(handle) != 0 && TorchExports.IsNegated(handle) == 0
         : Borrow(handle, static tensor => tensor.is_contiguous() && !tensor.is_neg());
+
+    /// <summary>Whether the memory holds the elements themselves, not negated ones.</summary>
+    internal static bool IsNegated(nint handle) =>
+        UsesExports ? TorchExports.IsNegated(handle) != 0 : Borrow(handle, static tensor => tensor.is_neg());
 
     internal static bool RequiresGrad(nint handle) =>
         UsesExports ? TorchExports.RequiresGrad(handle) != 0 : Borrow(handle, static tensor => tensor.requires_grad);

@@ -16,6 +16,7 @@ internal static unsafe class TorchExports
     internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, sbyte> DType;
     internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, long> Dimensions;
     internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, long, long> Size;
+    internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, long, long> Stride;
     internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, int> DeviceType;
     internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, int> DeviceIndex;
     internal static readonly delegate* unmanaged[SuppressGCTransition]<nint, byte> IsContiguous;
@@ -56,6 +57,7 @@ internal static unsafe class TorchExports
         DType = (delegate* unmanaged[SuppressGCTransition]<nint, sbyte>)exports["THSTensor_type"];
         Dimensions = (delegate* unmanaged[SuppressGCTransition]<nint, long>)exports["THSTensor_ndimension"];
         Size = (delegate* unmanaged[SuppressGCTransition]<nint, long, long>)exports["THSTensor_size"];
+        Stride = (delegate* unmanaged[SuppressGCTransition]<nint, long, long>)exports["THSTensor_stride"];
         DeviceType = (delegate* unmanaged[SuppressGCTransition]<nint, int>)exports["THSTensor_device_type"];
         DeviceIndex = (delegate* unmanaged[SuppressGCTransition]<nint, int>)exports["THSTensor_device_index"];
         IsContiguous = (delegate* unmanaged[SuppressGCTransition]<nint, byte>)exports["THSTensor_is_contiguous"];

@@ -31,4 +31,11 @@ internal static partial class Mixtures
     [Objective]
     internal static Tensor Columns([Axes("token vocab")] Tensor logits, [Axes("vocab")] Tensor bias) =>
         ((logits + bias).exp().sum([0]).log() * bias).mean();
+
+    [Objective]
+    internal static Tensor Gathered([Axes("pair token vocab")] Tensor logits, [Axes("pair token")] Tensor labels)
+    {
+        var selected = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1);
+        return (selected.cumsum(-1).tanh() * selected.sigmoid()).mean() + logits[TensorIndex.Ellipsis, 3].square().mean();
+    }
 }
