@@ -9,6 +9,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <item><term><see cref="Gkd"/></term><description>the generalised Jensen-Shannon divergence between them</description></item>
 /// <item><term><see cref="Skew"/>, <see cref="SkewReverse"/></term><description>against mixtures (DistiLLM)</description></item>
 /// <item><term><see cref="AlphaDivergence"/>, <see cref="TotalVariation"/></term><description>Amari's family; half the absolute difference</description></item>
+/// <item><term><see cref="Cosine"/></term><description>the angle between the logits</description></item>
 /// <item><term><see cref="OnPolicy"/></term><description>the reverse divergence from sampled tokens alone</description></item>
 /// </list>
 /// Logits of both are divided by one temperature. Losses are not multiplied by its square, as Hinton et al. 2015 do: weigh them where they meet others.
@@ -147,6 +148,21 @@ public static partial class Distillation
     {
         var difference = (student / temperature).softmax(-1) - (teacher / temperature).softmax(-1);
         return Tokens.Mean(0.5 * difference.abs().sum([-1]), isToken, null);
+    }
+
+    /// <summary>One minus the cosine of the angle between the logits themselves.</summary>
+    /// <param name="student">Logits of the student, [row token vocab].</param>
+    /// <param name="teacher">... of the teacher.</param>
+    /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
+    /// <returns>The loss.</returns>
+    [Objective]
+    public static Tensor Cosine(
+        [Axes("row token vocab")] Tensor student,
+        [Axes("row token vocab"), NoGrad] Tensor teacher,
+        [Axes("row token")] Tensor isToken)
+    {
+        var norms = (student.square().sum([-1]) * teacher.square().sum([-1])).clamp_min(1e-16).sqrt();
+        return Tokens.Mean(1 - (student * teacher).sum([-1]) / norms, isToken, null);
     }
 
     /// <summary>

@@ -10,6 +10,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <item><term><see cref="Rloo"/></term><description>leave-one-out baseline of a group</description></item>
 /// <item><term><see cref="Grpo"/></term><description>rewards normalised within a group</description></item>
 /// <item><term><see cref="Gspo"/></term><description>the same with ratios per token of a sequence</description></item>
+/// <item><term><see cref="AStarPo"/></term><description>regression to advantages over the optimal value</description></item>
 /// <item><term><see cref="KlPenalty"/></term><description>a divergence estimated from samples</description></item>
 /// </list>
 /// Rewards, advantages and log-probabilities of older policies carry no gradient. Log-ratios are held within +-20 before their exponential, as in
@@ -144,6 +145,28 @@ public static partial class PolicyGradient
         var advantage = GroupNormalised(reward, true).detach();
         var (losses, clipped) = ClippedSurrogate(Preference.PerToken(policy - old, length), advantage, epsilon, epsilonHigh);
         return (losses.mean(), advantage, clipped.mean());
+    }
+
+    /// <summary>
+    /// A*-PO, Brantley et al. 2025: the mean of <c>(beta (policy - reference) - (reward - value))^2</c>, value the optimal one of the prompt, estimated
+    /// from samples of the reference.
+    /// </summary>
+    /// <param name="policy">Sequence log-probabilities under the policy, [sequence].</param>
+    /// <param name="reference">... under the frozen reference.</param>
+    /// <param name="reward">The reward of each sequence.</param>
+    /// <param name="value">The optimal value of each sequence's prompt.</param>
+    /// <param name="beta">How strongly the policy is tied to the reference.</param>
+    /// <returns>The loss, and the advantages [sequence].</returns>
+    [Objective]
+    public static (Tensor loss, Tensor advantage) AStarPo(
+        [Axes("sequence")] Tensor policy,
+        [Axes("sequence"), NoGrad] Tensor reference,
+        [Axes("sequence"), NoGrad] Tensor reward,
+        [Axes("sequence"), NoGrad] Tensor value,
+        double beta = 1e-3)
+    {
+        var advantage = (reward - value).detach();
+        return ((beta * (policy - reference) - advantage).square().mean(), advantage);
     }
 
     /// <summary>The mean of a divergence's estimate from samples (Schulman 2020, Approximating KL divergence).</summary>

@@ -79,6 +79,14 @@ public static partial class Preference
     }
 
     /// <summary>
+    /// The reward of AlphaPO, Gupta et al. 2025: <c>(1 - p^-alpha) / alpha</c> of the probability per token, which takes the place of its logarithm in
+    /// <see cref="SimPo"/>; the logarithm itself at 0.
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor AlphaReward(Tensor logProbability, double alpha) =>
+        alpha == 0 ? logProbability : -expm1(-alpha * logProbability) / alpha;
+
+    /// <summary>
     /// <c>log(1 - exp(x))</c> of x below 0, exact at both ends (Maechler 2012). Each branch is kept in its own range, so that the one not taken
     /// has a finite derivative.
     /// </summary>

@@ -18,6 +18,7 @@ public static partial class Preference
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="desirableWeight">The weight of good responses.</param>
     /// <param name="undesirableWeight">The weight of bad ones.</param>
+    /// <param name="kl">z, a scalar tensor, where it is known from the whole batch; mismatched responses are then not looked at.</param>
     /// <returns>The loss, the implicit rewards [example], and the estimate z.</returns>
     [Objective]
     public static (Tensor loss, Tensor reward, Tensor kl) Kto(
@@ -28,12 +29,13 @@ public static partial class Preference
         [Axes("other"), NoGrad] Tensor referenceMismatched,
         double beta = 0.1,
         double desirableWeight = 1.0,
-        double undesirableWeight = 1.0)
+        double undesirableWeight = 1.0,
+        [Axes(""), NoGrad] Tensor? kl = null)
     {
-        var kl = KtoDivergence(policyMismatched, referenceMismatched);
+        var z = kl is null ? KtoDivergence(policyMismatched, referenceMismatched) : kl;
         var logRatio = policy - reference;
-        var losses = KtoLosses(beta * (logRatio - kl), isDesirable, desirableWeight, undesirableWeight);
-        return (MeanOfNumbers(losses), (beta * logRatio).detach(), kl);
+        var losses = KtoLosses(beta * (logRatio - z), isDesirable, desirableWeight, undesirableWeight);
+        return (MeanOfNumbers(losses), (beta * logRatio).detach(), z.detach());
     }
 
     /// <summary>

@@ -28,6 +28,10 @@ namespace Dpo.Autodiff.Objectives;
 /// logits/chosen and logits/rejected (<c>chosenLogit</c>, <c>rejectedLogit</c>: means over the vocabulary and the response's tokens), entropy, and
 /// mean_token_accuracy (<c>tokenAccuracy</c>, of chosen responses). They carry no gradient.
 /// </para>
+/// <para>
+/// Losses are means over pairs, whose number is known without looking at a tensor: a mean over all pairs of several batches is this one times the share of
+/// pairs here. Means over tokens take their number, <c>normaliser</c>, as it is a sum over masks.
+/// </para>
 /// </remarks>
 public static partial class PreferenceFromLogits
 {

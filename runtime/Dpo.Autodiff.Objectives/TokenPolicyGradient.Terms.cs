@@ -24,6 +24,14 @@ public static partial class TokenPolicyGradient
     public static Tensor DualClipped(Tensor losses, Tensor advantage, double bound) =>
         where(advantage < 0, minimum(losses, -bound * advantage), losses);
 
+    /// <summary>
+    /// Whether a sequence may be learnt from, [sequence]: its advantage is not negative, or it was sampled, in the mean over its tokens, within a threshold of
+    /// this policy's log-probabilities (the off-policy mask of DeepSeek-V3.2). Tokens of others are taken out of <c>isToken</c>.
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor IsNearPolicy(Tensor policy, Tensor rollout, Tensor advantage, Tensor isToken, double threshold) =>
+        (advantage >= 0) | (Tokens.PerSequence(rollout - policy, isToken) <= threshold);
+
     /// <summary>A squared error, or that of the value held near the old one where it is larger; and 1 where it is (Schulman's code of PPO).</summary>
     [ObjectiveFunction]
     public static (Tensor losses, Tensor isClipped) ClippedSquares(Tensor value, Tensor oldValue, Tensor returns, double epsilon)

@@ -37,6 +37,7 @@ public static partial class TokenPolicyGradient
     /// <param name="beta">The weight of the divergence.</param>
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
+    /// <param name="delta">The largest ratio that counts for a negative advantage (two-sided clipping, INTELLECT-2): a dual clip.</param>
     /// <returns>The loss, the divergence, and the shares of tokens whose ratios are clipped below, above, and at all.</returns>
     [Objective]
     public static (Tensor loss, Tensor kl, Tensor clipLow, Tensor clipHigh, Tensor clipRegion) Grpo(
@@ -47,10 +48,11 @@ public static partial class TokenPolicyGradient
         [Axes("sequence token"), NoGrad] Tensor? reference = null,
         double beta = 0.04,
         double epsilonLow = 0.2,
-        double epsilonHigh = 0.2)
+        double epsilonHigh = 0.2,
+        double delta = double.PositiveInfinity)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
-        var (losses, kl) = Penalised(surrogate, policy, reference, beta);
+        var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, reference, beta);
         return WithMetrics(Tokens.SequenceMean(losses, isToken), kl, isLow, isHigh, isToken);
     }
 
@@ -66,6 +68,7 @@ public static partial class TokenPolicyGradient
     /// <param name="beta">The weight of the divergence.</param>
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
+    /// <param name="delta">The largest ratio that counts for a negative advantage (two-sided clipping, INTELLECT-2): a dual clip.</param>
     /// <inheritdoc cref="Grpo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor kl, Tensor clipLow, Tensor clipHigh, Tensor clipRegion) Dapo(
@@ -77,10 +80,11 @@ public static partial class TokenPolicyGradient
         [Axes(""), NoGrad] Tensor? normaliser = null,
         double beta = 0.04,
         double epsilonLow = 0.2,
-        double epsilonHigh = 0.28)
+        double epsilonHigh = 0.28,
+        double delta = double.PositiveInfinity)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
-        var (losses, kl) = Penalised(surrogate, policy, reference, beta);
+        var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, reference, beta);
         return WithMetrics(Tokens.Mean(losses, isToken, normaliser), kl, isLow, isHigh, isToken);
     }
 

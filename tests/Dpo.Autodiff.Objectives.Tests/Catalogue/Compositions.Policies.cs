@@ -13,7 +13,9 @@ internal static partial class Compositions
         [Axes("sequence token")] Tensor isToken,
         [Axes("sequence token"), NoGrad] Tensor? reference = null) =>
         TokenPolicyGradient.Grpo(policy, old, advantage, isToken, reference).loss
-        + TokenPolicyGradient.Dapo(policy, old, advantage, isToken, reference).loss
+        + TokenPolicyGradient.Dapo(policy, old, advantage, isToken, reference, delta: 1.5).loss
+        + TokenPolicyGradient.Dapo(
+            policy, old, advantage, isToken & TokenPolicyGradient.IsNearPolicy(policy, old, advantage, isToken, 0.1).unsqueeze(-1)).loss
         + TokenPolicyGradient.DrGrpo(policy, old, advantage, isToken, reference, 0.1).loss
         + TokenPolicyGradient.Gspo(policy, old, advantage, isToken, reference, 0.1).loss
         + TokenPolicyGradient.GspoToken(policy, old, advantage.unsqueeze(-1) + old.detach(), isToken).loss
@@ -92,6 +94,7 @@ internal static partial class Compositions
         + Distillation.SkewReverse(logits, teacher, isToken)
         + Distillation.AlphaDivergence(logits, teacher, isToken)
         + Distillation.TotalVariation(logits, teacher, isToken)
+        + Distillation.Cosine(logits, teacher, isToken)
         + Distillation.OnPolicy(logits, labels, isToken, teacherTokens).loss
         + Preference.Focal(logits, labels, isToken, entropyWeight: 0.1).loss
         + Preference.LabelHinge(logits, labels, isToken).loss;

@@ -57,6 +57,7 @@ internal static partial class Compositions
     [Objective]
     internal static Tensor ReferenceFree([Axes("pair")] Tensor chosen, [Axes("pair")] Tensor rejected, [Axes("")] Tensor nll, PairLoss loss = PairLoss.Sigmoid) =>
         Preference.SimPo(chosen, rejected, loss: loss).loss
+        + Preference.SimPo(Preference.AlphaReward(chosen, 0.25), Preference.AlphaReward(rejected, 0), loss: loss).loss
         + Preference.Cpo(chosen, rejected, nll, loss: loss).loss
         + Preference.Orpo(-chosen.square() - 0.1, -rejected.square() - 0.1, nll).loss
         + RewardModel.BradleyTerry(chosen, rejected, null, 0.01).loss
@@ -69,6 +70,7 @@ internal static partial class Compositions
         [Axes("example")] Tensor isDesirable,
         [Axes(""), NoGrad] Tensor delta) =>
         Preference.Kto(policy, reference, isDesirable, policy, reference).loss
+        + Preference.Kto(policy, reference, isDesirable, policy, reference, kl: delta).loss
         + Preference.ApoZeroUnpaired(policy, reference, isDesirable).loss
         + Preference.Bco(policy, reference, isDesirable, delta).loss;
 
@@ -118,5 +120,6 @@ internal static partial class Compositions
     internal static Tensor Sequences([Axes("sequence")] Tensor policy, [Axes("sequence"), NoGrad] Tensor old, [Axes("sequence"), NoGrad] Tensor reward) =>
         PolicyGradient.Reinforce(policy, reward).loss
         + PolicyGradient.Ppo(policy, old, reward, dualClip: 3.0).loss
+        + PolicyGradient.AStarPo(policy, old, reward, reward.square(), 0.1).loss
         + PolicyGradient.KlPenalty(policy, old).loss;
 }
