@@ -37,11 +37,11 @@ internal static class InfoEmitter
                 writer.Line($"Axes = [{string.Join(", ", names.Axes.Select(SourceWriter.Quoted))}],");
                 Loops(writer, objective.Variants);
                 writer.Line("Program =");
-                Text(writer, PerVariant(objective.Variants.Select(v => ProgramPrinter.Print(v.Joint))), ",");
+                LongText(writer, PerVariant(objective.Variants.Select(v => ProgramPrinter.Print(v.Joint))));
                 writer.Line("Plan =");
-                Text(writer, PerVariant(objective.Variants.Select(Plan)), ",");
+                LongText(writer, PerVariant(objective.Variants.Select(Plan)));
                 writer.Line("CpuSource =");
-                Text(writer, kernels, ",");
+                LongText(writer, kernels);
                 writer.Line("CudaSource = \"\",");
             }
         }
@@ -74,6 +74,16 @@ internal static class InfoEmitter
         return all.Length == 1 || all.Distinct().Count() == 1
             ? all[0]
             : string.Join("\n", all.Select((t, i) => InvariantText.Of($"variant {i}:\n{t.TrimEnd('\n')}")));
+    }
+
+    /// <summary>A text in half the memory of a string literal, until somebody asks for it.</summary>
+    private static void LongText(SourceWriter writer, string text)
+    {
+        using (writer.Indented())
+        {
+            writer.Line("global::System.Text.Encoding.UTF8.GetString(");
+            Text(writer, text, "u8),");
+        }
     }
 
     /// <summary>A raw string, whatever quotes the text has.</summary>
