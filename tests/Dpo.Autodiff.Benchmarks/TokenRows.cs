@@ -7,13 +7,16 @@ internal static class TokenRows
 {
     private static readonly (long Tokens, long Vocab)[] Shapes = [(512, 32000), (2048, 32000), (512, 128256)];
 
+    // As of four short pairs: nothing but overhead.
+    private static readonly (long Tokens, long Vocab) Small = (64, 512);
+
     /// <summary>The rows.</summary>
     public static IEnumerable<Row> All =>
     [
-        .. Shapes.Select(s => new Row($"token log-prob [{s.Tokens}, {s.Vocab}], loss.backward()", () => Primed(s.Tokens, s.Vocab, (t, v) => Backward(t, v, float32)))),
+        .. Shapes.Append(Small).Select(s => new Row($"token log-prob [{s.Tokens}, {s.Vocab}], loss.backward()", () => Primed(s.Tokens, s.Vocab, (t, v) => Backward(t, v, float32)))),
         .. Shapes.Select(s => new Row($"token log-prob [{s.Tokens}, {s.Vocab}], donated logits", () => Primed(s.Tokens, s.Vocab, Donated))),
         .. Shapes.Select(s => new Row($"token log-prob [{s.Tokens}, {s.Vocab}], bfloat16", () => Primed(s.Tokens, s.Vocab, (t, v) => Backward(t, v, bfloat16)))),
-        .. Shapes.Select(s => new Row($"full-vocabulary KL [{s.Tokens}, {s.Vocab}], loss.backward()", () => Primed(s.Tokens, s.Vocab, Divergence))),
+        .. Shapes.Append(Small).Select(s => new Row($"full-vocabulary KL [{s.Tokens}, {s.Vocab}], loss.backward()", () => Primed(s.Tokens, s.Vocab, Divergence))),
     ];
 
     /// <summary>Work of this shape, after a little of it: what compiling takes is not the work's memory.</summary>
