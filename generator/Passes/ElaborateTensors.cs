@@ -209,6 +209,9 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     public ElaborateTensor Sum(ElaborateTensor x, IReadOnlyList<int> dims, bool keepdim = false)
     {
+        // What is a condition elsewhere is counted as one, also where its count is an index.
+        if (KindOf(x) is null && path.AreRead(x.Roots, Boolean))
+            x = Made(x.Extents, Boolean, x.DType, x.As);
         var kind = KindOf(x) == Boolean ? Integer : KindOf(x);
         return Reduce(Primitive.Sum, x, dims, keepdim, kind, Lift(x.DType, DTypeLift.Sum));
     }

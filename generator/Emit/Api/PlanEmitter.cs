@@ -279,17 +279,19 @@ internal sealed class PlanEmitter
         writer.Line("/// <summary>The method itself.</summary>");
         using (writer.Block($"internal static {ObjectiveNames.Tensor}[] Eager({parameters})"))
         {
-            writer.Line($"var result = {names.Method}({string.Join(", ", names.Parameters.Select(p => SourceWriter.Identifier(p.Name)))});");
+            var result = names.Fresh("result");
+            writer.Line($"var {result} = {names.Method}({string.Join(", ", names.Parameters.Select(p => SourceWriter.Identifier(p.Name)))});");
             writer.Line(names.Objective.Model.Returns.IsTuple
-                ? $"return [{string.Join(", ", Enumerable.Range(1, names.Results.Count).Select(i => InvariantText.Of($"result.Item{i}")))}];"
-                : "return [result];");
+                ? $"return [{string.Join(", ", Enumerable.Range(1, names.Results.Count).Select(i => InvariantText.Of($"{result}.Item{i}")))}];"
+                : $"return [{result}];");
         }
 
         writer.Line();
         var hyper = string.Concat(names.HyperParameters.Select(p => $", {ObjectiveNames.Type(p)} {SourceWriter.Identifier(p.Name)}"));
-        var arguments = string.Join(", ", names.Parameters.Select(p => p.Kind == ParameterKind.Tensor ? InvariantText.Of($"t[{names.Parameter(p.Name)}]{(p.Nullable ? "" : "!")}") : SourceWriter.Identifier(p.Name)));
-        using (writer.Block($"internal static {ObjectiveNames.Tensor}?[] EagerWithGrad(global::System.ReadOnlySpan<{ObjectiveNames.Tensor}?> tensors, {ObjectiveNames.Tensor}? upstream{hyper})"))
-            writer.Line($"return {Execution}ObjectiveRun.EagerWithGrad(Spec, [{string.Join(", ", names.Gradients.Select(p => Number(names.Parameter(p.Name))))}], tensors, t => Eager({arguments}), upstream);");
+        var (given, table, upstream) = (names.Fresh("t"), names.TensorTable, names.Fresh("upstream"));
+        var arguments = string.Join(", ", names.Parameters.Select(p => p.Kind == ParameterKind.Tensor ? InvariantText.Of($"{given}[{names.Parameter(p.Name)}]{(p.Nullable ? "" : "!")}") : SourceWriter.Identifier(p.Name)));
+        using (writer.Block($"internal static {ObjectiveNames.Tensor}?[] EagerWithGrad(global::System.ReadOnlySpan<{ObjectiveNames.Tensor}?> {table}, {ObjectiveNames.Tensor}? {upstream}{hyper})"))
+            writer.Line($"return {Execution}ObjectiveRun.EagerWithGrad(Spec, [{string.Join(", ", names.Gradients.Select(p => Number(names.Parameter(p.Name))))}], {table}, {given} => Eager({arguments}), {upstream});");
     }
 
     private static string Flag(bool value) => value ? "true" : "false";
