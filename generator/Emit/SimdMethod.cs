@@ -441,6 +441,9 @@ internal sealed partial class SimdMethod
     {
         if (kind == ElementKind.Boolean)
             return new(new($"V.Condition({(number != 0 ? "true" : "false")})"));
+        // The largest number of the compute type, of which float has another.
+        if (kind == ElementKind.Real && Math.Abs(number) == double.MaxValue)
+            return new(number > 0 ? new($"{SimdExpressions.Namespace}Rounding.Largest<T, V>()") : Code.Compound($"-{SimdExpressions.Namespace}Rounding.Largest<T, V>()"));
         if (kind == ElementKind.Real)
             return new(new($"V.Create({SimdExpressions.Number(number)})"), number);
         var whole = Text((long)number) + "L";

@@ -92,7 +92,11 @@ internal sealed class TorchMethod
         var key = (atom, isWhole ? ElementKind.Integer : ElementKind.Real);
         if (numbers.TryGetValue(key, out var name))
             return name;
-        var value = atom.IsHost ? $"scalars[{Text(atom.Id)}]" : isWhole ? Text((long)atom.Number) + "L" : Literals.CSharp(atom.Number);
+        // The largest number of the compute type.
+        var isLargest = atom.IsLiteral && Math.Abs(atom.Number) == double.MaxValue;
+        usesReal |= isLargest;
+        var value = isLargest ? $"{(atom.Number < 0 ? "-" : "")}(real == {TorchNames.ScalarType}.Float64 ? double.MaxValue : float.MaxValue)"
+            : atom.IsHost ? $"scalars[{Text(atom.Id)}]" : isWhole ? Text((long)atom.Number) + "L" : Literals.CSharp(atom.Number);
         name = NewName(ScalarName(atom) + (isWhole ? "Whole" : ""));
         var comment = atom.IsHost && Formulas.Host(Program, atom.Id) is var meaning && meaning != name ? " // " + meaning : "";
         declarations.Line($"using {TorchNames.Scalar} {name} = {(atom.IsHost && isWhole ? "(long)" : "")}{value};{comment}");

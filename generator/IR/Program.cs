@@ -105,7 +105,10 @@ public enum AtomKind
     Literal,
 }
 
-/// <summary>An operand. Literals keep their bits, so that 0.0 and -0.0 differ and NaN equals itself.</summary>
+/// <summary>
+/// An operand. Literals keep their bits, so that 0.0 and -0.0 differ and NaN equals itself. The largest double stands for the largest
+/// finite number of the compute type.
+/// </summary>
 public readonly record struct Atom(AtomKind Kind, long Payload)
 {
     public bool IsVariable => Kind == AtomKind.Variable;

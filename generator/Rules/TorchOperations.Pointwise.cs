@@ -163,11 +163,11 @@ internal static partial class TorchOperations
         var x = c.Self;
         if (ElaborateTensors.KindOf(x) is Integer or Boolean)
             return x;
-        if (!c.Has("posinf") || !c.Has("neginf"))
-            throw c.Unsupported("give `posinf` and `neginf` too: their defaults differ from dtype to dtype");
         var above = c.Algebra.Compare(Primitive.Equal, x, c.Algebra.Number(double.PositiveInfinity));
         var below = c.Algebra.Compare(Primitive.Equal, x, c.Algebra.Number(double.NegativeInfinity));
-        var finite = c.Algebra.Where(above, c.Tensor("posinf"), c.Algebra.Where(below, c.Tensor("neginf"), x));
+        // By default the largest numbers of the dtype, which the kernel knows.
+        var (most, least) = (c.MaybeTensor("posinf") ?? c.Algebra.Number(double.MaxValue), c.MaybeTensor("neginf") ?? c.Algebra.Number(-double.MaxValue));
+        var finite = c.Algebra.Where(above, most, c.Algebra.Where(below, least, x));
         return c.Algebra.Where(c.Algebra.Test(Primitive.IsNaN, x, whole: false), c.MaybeTensor("nan") ?? c.Algebra.Number(0), finite);
     }
 

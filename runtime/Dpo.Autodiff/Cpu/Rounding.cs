@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Dpo.Autodiff.Cpu;
 
-/// <summary>Numbers rounded to a narrower dtype and back: what a tensor's <c>to(dtype)</c> loses.</summary>
+/// <summary>Numbers rounded to a narrower dtype and back: what a tensor's <c>to(dtype)</c> loses; and the largest of a dtype.</summary>
 public static class Rounding
 {
     /// <summary>Rounded to float32.</summary>
@@ -19,6 +19,12 @@ public static class Rounding
     public static V ToBFloat16<T, V>(V value)
         where T : unmanaged
         where V : struct, IVector<V, T> => EachLane<T, V>(value, 2);
+
+    /// <summary>The largest finite number of the compute type.</summary>
+    public static V Largest<T, V>()
+        where T : unmanaged
+        where V : struct, IVector<V, T> =>
+        V.Broadcast(typeof(T) == typeof(float) ? Unsafe.BitCast<float, T>(float.MaxValue) : Unsafe.BitCast<double, T>(double.MaxValue));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static V EachLane<T, V>(V value, int dtype)
