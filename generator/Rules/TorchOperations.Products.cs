@@ -116,12 +116,12 @@ internal static partial class TorchOperations
     private static ElaborateTensor Factor(TorchOperationCall c, ElaborateTensor x)
     {
         if (x.Rank == 0)
-            throw new ElaborateStop.Refused("DPO0031", "axis to sum over for `" + c.Operation + "`", "a tensor of 0 dimensions, multiply with `*`");
+            throw c.Unsupported("a tensor without dimensions has no axis to sum over: multiply by it with `*`");
         return Numbers(c, x);
     }
 
     private static ElaborateTensor Ranked(TorchOperationCall c, ElaborateTensor x, int rank) =>
-        x.Rank == rank ? x : throw new ElaborateStop.Refused("DPO0031", "a tensor of " + TorchOperationCall.Text(rank) + (rank == 1 ? " dimension" : " dimensions") + " for `" + c.Operation + "`", x + ", use `matmul`");
+        x.Rank == rank ? x : throw c.Unsupported("it takes a tensor of " + TorchOperationCall.Text(rank) + (rank == 1 ? " dimension" : " dimensions") + " there, not " + x + ": use `matmul`");
 
     private static ElaborateStop.Refused Shape(TorchOperationCall c, ElaborateTensor x, string wanted) =>
         new("DPO0030", x.ToString(), wanted, "an operand of `" + c.Operation + "`", wanted);

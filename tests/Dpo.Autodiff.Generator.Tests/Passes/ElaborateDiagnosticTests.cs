@@ -31,7 +31,7 @@ public sealed partial class ElaborateDiagnosticTests
     [InlineData("x.sum(5)", "DPO0031", "dimension 5")]
     [InlineData("x.chunk(2, 0)[2]", "DPO0031", "element 2", "2*pair")]
     [InlineData("torch.matmul(x, x)", "DPO0030", "item")]
-    [InlineData("x.bmm(x)", "DPO0031", "a tensor of 3 dimensions for `bmm`")]
+    [InlineData("x.bmm(x)", "DPO0032", "bmm")]
     [InlineData("x[x > 0]", "DPO0038", "indexing by a condition, whose result has no known size,")]
     [InlineData("x.flatten()", "DPO0034", "result 'Value' of [pair*item]")]
     [InlineData("x.view(-1).cumsum(0).sum()", "DPO0034", "`cumsum` along 'pair*item'")]
