@@ -1,11 +1,13 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Dpo.Autodiff.Cpu;
+using Dpo.Autodiff.Execution;
 using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Runtime.Tests.Cpu;
 
 /// <summary>Tensors of every dtype, read and written as float and double on every width, against torch's own conversions.</summary>
+[Collection(Execution.Route.Collection)]
 public class StorageTests
 {
     private static readonly (StorageType Storage, ScalarType DType)[] Storages =
@@ -50,6 +52,33 @@ public class StorageTests
                 }
             }
         }
+    }
+
+    [Fact]
+    public unsafe void LargeViewsOfWholeRowsAreDescribed()
+    {
+        using var scope = NewDisposeScope();
+        var whole = arange(3 * 40 * 700, dtype: ScalarType.Float32).view(3, 40, 700);
+        foreach (var view in new[] { whole[TensorIndex.Colon, ..^1], whole[TensorIndex.Ellipsis, 5..], whole.transpose(0, 1), whole[.., ..1].expand(3, 40, 700), whole.transpose(0, 1).to(ScalarType.BFloat16) })
+        {
+            var storage = view.dtype == ScalarType.Float32 ? StorageType.Float32 : StorageType.BFloat16;
+            Assert.True(StridedRows.TryDescribe(view.Handle, storage, out var buffer));
+            var expected = Read<float>(view.to(ScalarType.Float32).contiguous());
+            var length = (int)view.shape[2];
+            var rows = new StoredRows<float>(buffer, length, streams: false);
+            var elements = new StoredReals<float>(buffer);
+            for (var start = 0; start < expected.Length; start += length)
+            {
+                ref var row = ref rows.Read<V128<float>>(start);
+                Assert.True(MemoryMarshal.CreateReadOnlySpan(ref row, length).SequenceEqual(expected.AsSpan(start, length)));
+                Assert.Equal(expected[start + 7], V128<float>.Element(elements.Broadcast<V128<float>>(start + 7), 0));
+            }
+
+            Workspace.Current.Reset();
+        }
+
+        foreach (var other in new[] { whole, whole[.., ..2], whole.transpose(1, 2), whole[0, 0] })
+            Assert.False(StridedRows.TryDescribe(other.Handle, StorageType.Float32, out _));
     }
 
     // Every pattern of 16 bits at once.
