@@ -25,7 +25,7 @@ internal static class Recomputation
         {
             var better = Candidates(source, best)
                 .Select(variable => Schedule.Of(source, name, best.Stored.Concat([variable])))
-                .FirstOrDefault(s => s.Cost < best.Cost * (1 - LeastGain) && s.GlobalDegree <= Math.Max(best.GlobalDegree, Math.Max(1, InputDegree(source) - 1)));
+                .FirstOrDefault(s => s.Cost < best.Cost * (1 - LeastGain) && s.WorkspaceDegree <= Math.Max(best.WorkspaceDegree, Math.Max(1, InputDegree(source) - 1)));
             if (better is null)
                 break;
             best = better;

@@ -40,10 +40,14 @@ internal sealed record Schedule(
     /// <summary>The loop program, each stage with the equations that it computes.</summary>
     public LoopProgram Quoted() => LoopWriter.Write(Program, Tree, Vectors, Loops.Name, isQuoted: true).Program;
 
-    /// <summary>The degree of the workspace: a row has the degree of its axes, and that of an input is as large as one.</summary>
-    public int GlobalDegree => Loops.Buffers
-        .Where(b => b.Role == BufferRole.Workspace && b.Scope == BufferScope.Global)
-        .Select(b => b.Extents.Count(e => !e.IsFixed)).DefaultIfEmpty(0).Max();
+    /// <summary>
+    /// The degree of the workspace: that of an input is as large as one. A row stays in the cache; several rows together do not, whatever
+    /// iteration they belong to.
+    /// </summary>
+    public int WorkspaceDegree => Loops.Buffers
+        .Where(b => b.Role == BufferRole.Workspace && b.Scope != BufferScope.Register)
+        .Select(b => (Degree: b.Extents.Count(e => !e.IsFixed), b.Scope))
+        .Select(b => b.Scope == BufferScope.Global || b.Degree <= 1 ? b.Degree : b.Degree + 1).DefaultIfEmpty(0).Max();
 
     private static IEnumerable<LoopGroup> Groups(IEnumerable<LoopItem> items) =>
         items.OfType<LoopGroup>().SelectMany(g => Groups(g.Body).Concat([g]));

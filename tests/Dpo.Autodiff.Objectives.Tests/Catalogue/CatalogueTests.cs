@@ -1,4 +1,5 @@
 using System.Reflection;
+using Dpo.Autodiff.Execution;
 using Dpo.Autodiff.Objectives.Tests.Harness;
 using static TorchSharp.torch;
 
@@ -89,6 +90,36 @@ public class CatalogueTests
         var scale = Closeness.Scale(arguments.Values, eager);
         Compare(eager, fused, (what, e, f) => Closeness.Exact(what, e, f, scale, rescues: true));
     });
+
+    public static TheoryData<string> WithRows =>
+        new(ObjectiveUnderTest.AllOf(Catalogue).Where(o => o.Info.Plan.Contains("kernel ValueAndResiduals", StringComparison.Ordinal)).Select(o => o.Name));
+
+    [Theory]
+    [MemberData(nameof(WithRows))]
+    public void GradientsThatTheBackwardComputesAgree(string name)
+    {
+        var most = ObjectiveRun.MostPrecomputed;
+        ObjectiveRun.MostPrecomputed = -1;
+        try
+        {
+            DoublesAgreeToTenDigits(name, Backend.Fused);
+        }
+        finally
+        {
+            ObjectiveRun.MostPrecomputed = most;
+        }
+    }
+
+    [Fact]
+    public void NothingOfTheSizeOfLogitsIsKept()
+    {
+        foreach (var objective in ObjectiveUnderTest.AllOf(Catalogue).Where(o => o.Info.Axes.Contains("vocab")))
+            foreach (var line in objective.Info.Plan.Split('\n').Where(l => l.EndsWith(" workspace", StringComparison.Ordinal) || l.EndsWith(" residual", StringComparison.Ordinal)))
+            {
+                var axes = line[(line.IndexOf('[', StringComparison.Ordinal) + 1)..line.IndexOf(']', StringComparison.Ordinal)].Split(' ');
+                Assert.False(axes.Length > 1 && axes.Contains("vocab"), $"{objective.Name}: {line}");
+            }
+    }
 
     private static void ForEach(string name, Backend backend, Action<ObjectiveUnderTest, Dictionary<string, object?>, long> check)
     {

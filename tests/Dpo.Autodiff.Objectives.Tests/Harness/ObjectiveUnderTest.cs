@@ -32,6 +32,8 @@ internal sealed class ObjectiveUnderTest
 
     public MethodInfo? FusedWithGrad => FusedType?.GetMethod(eager.Name + "WithGrad", Static);
 
+    public ObjectiveInfo Info => (ObjectiveInfo)FusedType!.GetProperty(eager.Name + "Info", Static)!.GetValue(null)!;
+
     private Type? FusedType => eager.DeclaringType!.GetNestedType("Fused", BindingFlags.Public | BindingFlags.NonPublic);
 
     public static ObjectiveUnderTest Of(Type type, string name) => new(type.GetMethod(name, Static) ?? throw new ArgumentException("No " + name + ".", nameof(name)));
