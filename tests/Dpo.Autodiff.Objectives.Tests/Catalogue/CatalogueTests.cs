@@ -1,5 +1,4 @@
 using System.Reflection;
-using Dpo.Autodiff.Execution;
 using Dpo.Autodiff.Objectives.Tests.Harness;
 using static TorchSharp.torch;
 
@@ -98,15 +97,15 @@ public class CatalogueTests
     [MemberData(nameof(WithRows))]
     public void GradientsThatTheBackwardComputesAgree(string name)
     {
-        var most = ObjectiveRun.MostPrecomputed;
-        ObjectiveRun.MostPrecomputed = -1;
+        var most = Execution.ObjectiveRun.MostPrecomputed;
+        Execution.ObjectiveRun.MostPrecomputed = -1;
         try
         {
             DoublesAgreeToTenDigits(name, Backend.Fused);
         }
         finally
         {
-            ObjectiveRun.MostPrecomputed = most;
+            Execution.ObjectiveRun.MostPrecomputed = most;
         }
     }
 
