@@ -12,7 +12,7 @@ internal static class DoubleMath
     {
         x = V.Clamp(x, -760, 720);
         var r = Reduced<T, V>(x, out var n);
-        return V.Scale((r + ExpTail<T, V>(r)) + 1, n);
+        return V.Scale(V.MultiplyAdd(ExpFactor<T, V>(r), r * r, r) + 1, n);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -22,7 +22,7 @@ internal static class DoubleMath
     {
         var y = V.Clamp(x, -40, 709.9);
         var r = Reduced<T, V>(y, out var n, out var lost);
-        var tail = ExpTail<T, V>(r) + lost;
+        var tail = V.MultiplyAdd(ExpFactor<T, V>(r), r * r, lost);
 
         // 2^n (1 + r + tail) - 1, halved so that 2^n stays finite where the result does; r first, which cancels exactly.
         var half = V.Scale(V.Create(0.5), n);
@@ -147,7 +147,7 @@ internal static class DoubleMath
     {
         x = V.Clamp(x, -760, 0);
         var r = Reduced<T, V>(x, out var n, out var lost);
-        var s = r + (ExpTail<T, V>(r) + lost);
+        var s = r + V.MultiplyAdd(ExpFactor<T, V>(r), r * r, lost);
         var high = s + 1;
         low = V.Scale(s - (high - 1), n);
         return V.Scale(high, n);
@@ -177,19 +177,19 @@ internal static class DoubleMath
         return r;
     }
 
-    /// <summary>exp(r) - 1 - r.</summary>
+    /// <summary>(exp(r) - 1 - r) / r^2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V ExpTail<T, V>(V r)
+    private static V ExpFactor<T, V>(V r)
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        // (exp(r) - 1 - r) / r^2 over [-ln(2)/2, ln(2)/2]
+        // Over [-ln(2)/2, ln(2)/2].
         var p = V.Create(2.092709242185342e-09);
         p = V.MultiplyAdd(p, r, 2.5112347372495475e-08);
         p = V.Polynomial(p, r, 2.755723282156473e-07, 2.7557233933586627e-06, 2.4801587374451505e-05, 0.00019841269897356503);
         p = V.Polynomial(p, r, 0.001388888888885803, 0.008333333333316621, 0.04166666666666673, 0.16666666666666685);
         p = V.MultiplyAdd(p, r, 0.5);
-        return p * (r * r);
+        return p;
     }
 
     /// <summary>log(1 + f) - f for 1 + f between sqrt(1/2) and sqrt(2).</summary>

@@ -13,7 +13,7 @@ internal static class SingleMath
         // Beyond the bounds the result is infinite or zero anyway, and the exponent stays within what Scale takes. NaN passes.
         x = V.Clamp(x, -105, 90);
         var r = Reduced<T, V>(x, out var n);
-        return V.Scale((r + ExpTail<T, V>(r)) + 1, n);
+        return V.Scale(V.MultiplyAdd(ExpFactor<T, V>(r), r * r, r) + 1, n);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -23,7 +23,7 @@ internal static class SingleMath
     {
         var y = V.Clamp(x, -20, 88.8);
         var r = Reduced<T, V>(y, out var n, out var lost);
-        var tail = ExpTail<T, V>(r) + lost;
+        var tail = V.MultiplyAdd(ExpFactor<T, V>(r), r * r, lost);
 
         // 2^n (1 + r + tail) - 1, halved so that 2^n stays finite where the result does; r first, which cancels exactly.
         var half = V.Scale(V.Create(0.5), n);
@@ -134,7 +134,7 @@ internal static class SingleMath
     {
         x = V.Clamp(x, -105, 0);
         var r = Reduced<T, V>(x, out var n, out var lost);
-        var s = r + (ExpTail<T, V>(r) + lost);
+        var s = r + V.MultiplyAdd(ExpFactor<T, V>(r), r * r, lost);
         var high = s + 1;
         low = V.Scale(s - (high - 1), n);
         return V.Scale(high, n);
@@ -164,17 +164,15 @@ internal static class SingleMath
         return r;
     }
 
-    /// <summary>exp(r) - 1 - r.</summary>
+    /// <summary>(exp(r) - 1 - r) / r^2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V ExpTail<T, V>(V r)
+    private static V ExpFactor<T, V>(V r)
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        // (exp(r) - 1 - r) / r^2 over [-ln(2)/2, ln(2)/2]
-        var p = V.Create(0.00019907703972421587);
-        p = V.Polynomial(p, r, 0.0013948699925094843, 0.00833328627049923, 0.041666239500045776, 0.1666666716337204);
-        p = V.MultiplyAdd(p, r, 0.5);
-        return p * (r * r);
+        // Over [-ln(2)/2, ln(2)/2].
+        var p = V.Create(0.001381459878757596);
+        return V.Polynomial(p, r, 0.008368716575205326, 0.04166838899254799, 0.1666652113199234, 0.4999999403953552);
     }
 
     /// <summary>log(1 + f) - f for 1 + f between sqrt(1/2) and sqrt(2).</summary>
