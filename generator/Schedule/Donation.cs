@@ -18,11 +18,10 @@ public static class Donation
         foreach (var gradient in program.Buffers.Where(b => b.Role == BufferRole.Gradient))
         {
             var output = program.Source.Outputs[gradient.Argument];
-            var input = InputOf(program, output);
 
-            // What is not read at all may be written at any time.
+            // As whatever kind the input is read: it is one memory. What is not read at all may be written at any time.
             var writes = accesses.Where(a => a.Buffer == gradient.Id).ToArray();
-            var reads = input is null ? [] : accesses.Where(a => a.Buffer == input.Id).ToArray();
+            var reads = accesses.Where(a => IsInputOf(program, program.Buffers[a.Buffer], output)).ToArray();
             if (reads.Length == 0 || (writes is [{ IsStore: true } write] && IsOnce(write) && reads.All(r => Precedes(r, write))))
                 donations |= 1UL << Array.IndexOf(gradients, output);
         }
@@ -31,9 +30,11 @@ public static class Donation
     }
 
     /// <summary>The input that a gradient is of; null where it is not read.</summary>
-    internal static LoopBuffer? InputOf(LoopProgram program, ProgramOutput gradient) => program.Buffers.FirstOrDefault(b =>
-        b.Role == BufferRole.Input && b.Kind == ElementKind.Real
-        && program.Source.Inputs[b.Argument] is { Role: InputRole.Parameter } source && source.Name == gradient.Name);
+    internal static LoopBuffer? InputOf(LoopProgram program, ProgramOutput gradient) =>
+        program.Buffers.FirstOrDefault(b => b.Kind == ElementKind.Real && IsInputOf(program, b, gradient));
+
+    private static bool IsInputOf(LoopProgram program, LoopBuffer buffer, ProgramOutput gradient) => buffer.Role == BufferRole.Input
+        && program.Source.Inputs[buffer.Argument] is { Role: InputRole.Parameter } source && source.Name == gradient.Name;
 
     /// <summary>Whether the store writes each place once: every position runs with a loop of its own.</summary>
     private static bool IsOnce(Visit write)

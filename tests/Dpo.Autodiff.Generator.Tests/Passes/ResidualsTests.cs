@@ -68,6 +68,20 @@ public class ResidualsTests
         Assert.Equal(0UL, Donation.Of(Scheduler.Run(remaining, "backward")));
     }
 
+    [Fact]
+    public void A_gradient_does_not_take_the_place_of_what_is_read_as_another_kind()
+    {
+        // The same tensor once more as whole numbers, of which each place of the gradient needs another one.
+        var builder = new ProgramBuilder("loss");
+        var x = builder.Input("x", new TensorType(ElementKind.Real, [Sample.Token]), differentiable: true);
+        var whole = builder.Input("x", new TensorType(ElementKind.Integer, [Sample.Token]), differentiable: false);
+        var turned = builder.Convert(builder.Emit(Primitive.Flip, new Parameters.Axis(0), Atom.Variable(whole)), ElementKind.Real);
+        var product = builder.Emit(Primitive.Multiply, Atom.Variable(x), Atom.Variable(turned));
+        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(product)), OutputRole.Result, differentiable: true);
+        var (_, remaining) = Residuals.Split(Scheduled.Clean(Lower.Run(Scheduled.Clean(Differentiate.Whole(Scheduled.Clean(builder.Build()))))));
+        Assert.Equal(0UL, Donation.Of(Scheduler.Run(remaining, "backward")));
+    }
+
     private static (int Kept, int Donated) Check(Program whole, int seed)
     {
         var extents = RandomLoweredProgram.Extents(seed);
