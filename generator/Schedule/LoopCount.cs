@@ -53,23 +53,26 @@ internal sealed class LoopCount
                 break;
             case LoopNode.Contract contract:
                 foreach (var operand in new[] { contract.Left.Buffer, contract.Right.Buffer })
-                {
-                    Count(Loads, operand, times * Volume.Of(program.Buffers[operand].Extents));
-                    Count(fetches, operand, times * Volume.Of(program.Buffers[operand].Extents));
-                }
-
+                    Read(operand, times * Volume.Of(program.Buffers[operand].Extents));
                 Count(Stores, contract.Result.Buffer, times * Volume.Of(program.Buffers[contract.Result.Buffer].Extents));
                 break;
             case LoopNode.Extern row:
                 foreach (var operand in row.Operands)
                 {
-                    Count(operand.IsWritten ? Stores : Loads, operand.Buffer, times * Volume.Of(row.Length));
-                    if (!operand.IsWritten)
-                        Count(fetches, operand.Buffer, times * Volume.Of(row.Length));
+                    if (operand.IsWritten)
+                        Count(Stores, operand.Buffer, times * Volume.Of(row.Length));
+                    else
+                        Read(operand.Buffer, times * Volume.Of(row.Length));
                 }
 
                 break;
         }
+    }
+
+    private void Read(int buffer, Volume elements)
+    {
+        Count(Loads, buffer, elements);
+        Count(fetches, buffer, elements);
     }
 
     private void Count(Volume[] counts, int buffer, Volume elements)
@@ -95,8 +98,8 @@ internal sealed class LoopCount
     /// <summary>Which row it is of: the places of all positions but one, and the very loops that they run with. Null where those do not say.</summary>
     private string? RowOf(LoopNode.Load load)
     {
-        var outer = path.Count >= load.Index.Count ? load.Index.Count - 1 : path.Count;
-        if (outer != load.Index.Count - 1 || load.Index.Count < 2)
+        var outer = load.Index.Count - 1;
+        if (outer < 1 || path.Count < outer)
             return null;
         var places = new List<string>();
         for (var depth = 0; depth < outer; depth++)

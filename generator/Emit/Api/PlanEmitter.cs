@@ -122,7 +122,7 @@ internal sealed class PlanEmitter
             Loops(writer, index, "ValueAndGradient", variant.ValueAndGradient);
             if (variant.ValueAndResiduals is { } keeping)
                 Loops(writer, index, "ValueAndResiduals", keeping);
-            Loops(writer, index, "Gradient", variant.Gradient);
+            Loops(writer, index, "Gradient", variant.Gradient, Donations(variant.Gradient));
             Torch(writer, index, "Value", variant.Forward);
             Torch(writer, index, "ValueAndGradient", variant.Joint);
             Torch(writer, index, "Gradient", variant.Backward);
@@ -140,7 +140,7 @@ internal sealed class PlanEmitter
         return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift})";
     }
 
-    private void Loops(SourceWriter writer, int index, string kernel, LoopProgram program)
+    private void Loops(SourceWriter writer, int index, string kernel, LoopProgram program, ulong donations = 0)
     {
         var storage = new SimdKernel(program, names.Axes.ToEquatableArray());
         writer.Line($"{kernel} = new(");
@@ -156,7 +156,6 @@ internal sealed class PlanEmitter
                         writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}{(storage.IsStored(buffer.Id) ? ", true" : "")}), // {buffer.Name}"));
                 }
 
-            var donations = kernel == "Gradient" ? Donations(program) : 0;
             writer.Line(donations == 0 ? "])," : InvariantText.Of($"], donations: {donations}UL),"));
         }
     }

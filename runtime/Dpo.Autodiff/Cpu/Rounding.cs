@@ -47,16 +47,6 @@ public static class Rounding
     {
         0 => value,
         1 => (float)(Half)value,
-        _ => RoundToBFloat16(value),
+        _ => HalfPrecision.FromBFloat16(HalfPrecision.ToBFloat16(value)),
     };
-
-    // To nearest, ties to even, on the bits that are dropped.
-    private static float RoundToBFloat16(float value)
-    {
-        if (float.IsNaN(value))
-            return value;
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        bits += 0x7FFF + ((bits >> 16) & 1);
-        return BitConverter.UInt32BitsToSingle(bits & 0xFFFF0000);
-    }
 }

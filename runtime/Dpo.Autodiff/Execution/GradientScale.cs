@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Dpo.Autodiff.Cpu;
 using Dpo.Autodiff.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -64,7 +65,7 @@ internal static unsafe class GradientScale
                 factor = (double)*(Half*)data;
                 return true;
             case ScalarType.BFloat16:
-                factor = BitConverter.Int32BitsToSingle(*(ushort*)data << 16);
+                factor = HalfPrecision.FromBFloat16(*(ushort*)data);
                 return true;
             default:
                 return false;

@@ -8,7 +8,6 @@ namespace Dpo.Autodiff.Execution;
 /// <summary>Runs a loop kernel on the memory of its arguments: plain memory as it is, of any dtype where the kernel asks for none; other tensors as copies of the kernel's element type.</summary>
 internal static unsafe class LoopCall
 {
-
     /// <summary>Runs the kernel. The outputs are new tensors of the caller's dtype, the compute type, Int64 or Bool; where it throws there are none.</summary>
     internal static void Run(LoopKernel kernel, in KernelCall call, Span<nint> outputs)
     {

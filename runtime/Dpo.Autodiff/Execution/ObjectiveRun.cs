@@ -109,12 +109,13 @@ public static class ObjectiveRun
             IsDouble = isDouble,
         };
         upstreams[0] = Upstream(call, upstream, handles);
-        if (variant.DifferentiableResults.Contains(0) && Donation.Of(spec, variant, handles, call.Needs, isDouble, allowsLeaves: true) is > 0 and var donated)
-            return InTurn(call, donated, tensors, upstream);
         var count = results + variant.Gradients.Length;
         var fewOutputs = default(FewHandles);
         var outputs = count <= FewHandles.Length ? fewOutputs[..count] : new nint[count];
-        call.Run(isRecorded: false, outputs);
+        if (Donation.Of(spec, variant, handles, call.Needs, isDouble, allowsLeaves: true) is > 0 and var donated && variant.DifferentiableResults.Contains(0))
+            RunInTurn(call, donated, upstream, outputs);
+        else
+            call.Run(isRecorded: false, outputs);
         Cast(call, outputs, count);
         var made = new Tensor?[count];
         for (var i = 0; i < count; i++)
@@ -125,7 +126,7 @@ public static class ObjectiveRun
     }
 
     // First the results, then the gradients over what was donated: by then nothing can fail.
-    private static Tensor?[] InTurn(in KernelCall joint, ulong donated, ReadOnlySpan<Tensor?> tensors, Tensor? upstream)
+    private static void RunInTurn(in KernelCall joint, ulong donated, Tensor? upstream, Span<nint> outputs)
     {
         var variant = joint.Variant;
         var results = variant.Results.Length;
@@ -140,18 +141,17 @@ public static class ObjectiveRun
             Scalars = joint.Scalars,
             IsDouble = joint.IsDouble,
         };
-        var outputs = new nint[call.Outputs];
-        call.Run(isRecorded: false, outputs);
+        var made = new nint[call.Outputs];
+        call.Run(isRecorded: false, made);
         var recorded = new RecordedCall(call, joint.Needs, variant.DifferentiableResults, donated);
         try
         {
-            recorded.Keep(outputs.AsSpan(results));
-            outputs.AsSpan(results).Clear();
+            recorded.Keep(made.AsSpan(results));
+            made.AsSpan(0, results).CopyTo(outputs);
             using var one = upstream is null ? ones([], call.ComputeType) : null;
             var upstreams = new nint[variant.DifferentiableResults.Length];
             upstreams[Array.IndexOf(variant.DifferentiableResults, 0)] = (upstream ?? one!).Handle;
-            recorded.Backward(upstreams, isRecorded: false, new GivenInputs(joint.Parameters), outputs.AsSpan(results, variant.Gradients.Length));
-            Cast(call, outputs, results + variant.Gradients.Length);
+            recorded.Backward(upstreams, isRecorded: false, new GivenInputs(joint.Parameters), outputs[results..]);
         }
         catch
         {
@@ -162,13 +162,6 @@ public static class ObjectiveRun
         {
             recorded.Dispose();
         }
-
-        var made = new Tensor?[results + variant.Gradients.Length];
-        for (var i = 0; i < made.Length; i++)
-            made[i] = outputs[i] == 0 ? null : Tensor.UnsafeCreateTensor(outputs[i]);
-        KeepAlive(tensors);
-        GC.KeepAlive(upstream);
-        return made;
     }
 
     // The handle and dtype of each tensor. Returns whether the compute type is double: as in torch, numbers without dimensions count only

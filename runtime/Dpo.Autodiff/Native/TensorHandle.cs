@@ -154,19 +154,15 @@ internal static unsafe class TensorHandle
     /// <summary>The addresses of a tensor's first element, and after its last in memory.</summary>
     internal static (long First, long End) Range(nint handle)
     {
-        var data = (long)Data(handle);
-        return Borrow(handle, tensor =>
+        var (first, reach) = ((long)Data(handle), 1L);
+        for (var axis = 0; axis < Dimensions(handle); axis++)
         {
-            var reach = 1L;
-            for (var axis = 0; axis < tensor.dim(); axis++)
-            {
-                if (tensor.size(axis) == 0)
-                    return (data, data);
-                reach += (tensor.size(axis) - 1) * tensor.stride(axis);
-            }
+            if (Size(handle, axis) == 0)
+                return (first, first);
+            reach += (Size(handle, axis) - 1) * Stride(handle, axis);
+        }
 
-            return (data, data + (reach * tensor.element_size()));
-        });
+        return (first, first + (reach * ElementSize(DType(handle))));
     }
 
     /// <summary>A tensor of a dtype whose memory holds the elements themselves, in order; not recorded for autograd.</summary>
