@@ -93,7 +93,8 @@ static void enter()
 
 static void prepare(int thread)
 {
-    void **top = (void **)(stacks + (size_t)(thread + 1) * stack_bytes) - 2;
+    // As after a call: 8 bytes beyond a multiple of 16.
+    void **top = (void **)(stacks + (size_t)(thread + 1) * stack_bytes) - 3;
     *--top = (void *)enter;
     for (int i = 0; i < 6; i++)
         *--top = nullptr;
@@ -129,7 +130,7 @@ static __attribute__((noinline)) void wait(state at)
     to_scheduler();
 }
 
-// Lets the lanes of a warp run until each waits; true if one could.
+// Lets the lanes of a warp run until each waits, in any order; true if one could.
 static bool run_warp(int first, int lanes)
 {
     bool ran = false;
@@ -164,10 +165,19 @@ static void run_block(int threads)
 
     while (true)
     {
+        // Half of the time a warp runs as far as it can while the others stand still: far enough for what it does next to meet what
+        // they have not done yet.
         bool ran = false;
         int start = (int)(draw() % (unsigned int)warps);
+        bool isLong = draw() % 2 == 0;
         for (int i = 0; i < warps && !ran; i++)
-            ran = run_warp((start + i) % warps * warp, warp);
+            while (run_warp((start + i) % warps * warp, warp))
+            {
+                ran = true;
+                if (!isLong)
+                    break;
+            }
+
         if (ran)
             continue;
         int finished = 0, waiting = 0;
