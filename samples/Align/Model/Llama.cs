@@ -29,7 +29,7 @@ public sealed class Llama : nn.Module<Tensor, Tensor>
             if (name.EndsWith("norm.weight", StringComparison.Ordinal))
                 continue;
             var adds = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-            nn.init.normal_(parameter, 0, adds ? InitialDeviation / Math.Sqrt(2.0 * config.Layers) : InitialDeviation, generator);
+            parameter.normal_(0, adds ? InitialDeviation / Math.Sqrt(2.0 * config.Layers) : InitialDeviation, generator);
         }
     }
 
