@@ -18,6 +18,8 @@ public static class SimdEmitter
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
         """;
 
+    internal const string WhereInStage = Where + "\n    where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount";
+
     /// <summary>The text of the class.</summary>
     /// <param name="program">What it does.</param>
     /// <param name="className">Its name.</param>
@@ -56,7 +58,7 @@ public static class SimdEmitter
         {
             using (writer.Block($"private sealed class {name} : {SimdExpressions.Namespace}ILoopStage"))
             {
-                writer.Line($"public static void Run<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame, nint begin, nint end, int block)").Line(Where);
+                writer.Line($"public static void Run<T, V, L>(ref {SimdExpressions.Namespace}KernelFrame frame, nint begin, nint end, int block)").Line(WhereInStage);
                 IReadOnlyList<string> methods;
                 using (writer.Block())
                     methods = Body(writer, kernel, loop, "");
@@ -65,7 +67,7 @@ public static class SimdEmitter
         }
         else
         {
-            writer.Line($"private static void {name}<T, V>(ref {SimdExpressions.Namespace}KernelFrame frame)").Line(Where);
+            writer.Line($"private static void {name}<T, V, L>(ref {SimdExpressions.Namespace}KernelFrame frame)").Line(WhereInStage);
             IReadOnlyList<string> methods;
             using (writer.Block())
                 methods = Body(writer, kernel, loop, name);

@@ -67,10 +67,10 @@ internal sealed partial class SimdMethod
             arguments.Insert(0, "ref frame");
         }
 
-        writer.Line($"{method}<T, V>({string.Join(", ", arguments)});");
+        writer.Line($"{method}<T, V, L>({string.Join(", ", arguments)});");
         var made = new SourceWriter();
         made.Line(NoInlining);
-        made.Line($"private static void {method}<T, V>({string.Join(", ", parameters)})").Line(SimdEmitter.Where);
+        made.Line($"private static void {method}<T, V, L>({string.Join(", ", parameters)})").Line(SimdEmitter.WhereInStage);
         using (made.Block())
         {
             foreach (var total in totals)

@@ -72,7 +72,7 @@ internal sealed partial class SimdMethod
     {
         if (!kernel.IsBlock(loop))
         {
-            writer.Line($"{name}<T, V>(ref frame);");
+            writer.Line($"{name}<T, V, {SimdExpressions.Namespace}LanesLeft>(ref frame);");
             return;
         }
 
@@ -82,7 +82,12 @@ internal sealed partial class SimdMethod
         if (loop.Accumulators.Count > 0)
             arguments.Add("accumulators: " + Text(loop.Accumulators.Count));
         if (!loop.Variable.IsVector)
+        {
             arguments.Add("isLanes: false");
+            if (string.Join(" | ", SimdTree.Loops(loop.Body).Where(l => l.Variable.IsVector).Select(l => l.Variable.Extent).Distinct().Select(e => ExtentOf(e).Operand)) is { Length: > 0 } inner)
+                arguments.Add("inner: " + inner);
+        }
+
         writer.Line($"frame.ForEachBlock<{name}, T, V>({string.Join(", ", arguments)});");
         CombineBlocks(loop);
     }

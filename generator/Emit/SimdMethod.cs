@@ -247,7 +247,7 @@ internal sealed partial class SimdMethod
             if (variable.IsVector)
             {
                 var limit = kernel.IsBlock(loop) ? new Code("end") : ExtentOf(variable.Extent);
-                writer.Line($"var count = (int)nint.Min({limit.Operand} - {name}, V.Count);");
+                writer.Line($"var count = L.Of({limit.Operand} - {name}, V.Count);");
             }
 
             Body(loop.Body, known);

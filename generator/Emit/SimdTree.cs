@@ -81,6 +81,9 @@ internal static class SimdTree
 
     public static IEnumerable<SimdStatement> Statements(SimdNode node) => Statements([node]);
 
+    /// <summary>All loops, outermost first.</summary>
+    public static IEnumerable<SimdLoop> Loops(IEnumerable<SimdNode> nodes) => nodes.OfType<SimdLoop>().SelectMany(l => Loops(l.Body).Prepend(l));
+
     /// <summary>The scalars that a statement uses, each as often as it does.</summary>
     public static IEnumerable<int> Uses(LoopNode node)
     {

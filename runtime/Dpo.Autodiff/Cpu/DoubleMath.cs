@@ -70,9 +70,9 @@ internal static class DoubleMath
         return V.Where(V.Equal(x, 0), x, LogLimits<T, V>(u, result));
     }
 
-    /// <summary><paramref name="addend"/> + log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
+    /// <summary><paramref name="offset"/> - (log(1 + z) - z) for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static V Log1PTail<T, V>(V z, V low, V addend)
+    internal static V Log1PTail<T, V>(V z, V low, V offset)
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
@@ -87,8 +87,8 @@ internal static class DoubleMath
         p = V.MultiplyAdd(p, z, -0.4999999999999983);
 
         // The derivative 1 / (1 + z), to 5 %.
-        addend = V.MultiplyAdd(low, V.MultiplyAdd(z, -0.5, V.Create(0.957)), addend);
-        return V.MultiplyAdd(p, z * z, addend);
+        offset = V.MultiplyAdd(-low, V.MultiplyAdd(z, -0.5, V.Create(0.957)), offset);
+        return V.MultiplyAdd(-p, z * z, offset);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -145,7 +145,7 @@ internal static class DoubleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        x = V.Clamp(x, -760, 0);
+        x = V.AtLeast(x, -760);
         var r = Reduced<T, V>(x, out var n, out var lost);
         var s = r + V.MultiplyAdd(ExpFactor<T, V>(r), r * r, lost);
         var high = s + 1;

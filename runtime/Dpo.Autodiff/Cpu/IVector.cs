@@ -146,10 +146,10 @@ public interface IVector<TSelf, T>
     /// <summary>Lanes of <paramref name="whenTrue"/> where the condition holds, of <paramref name="whenFalse"/> elsewhere.</summary>
     static abstract TSelf Where(TSelf condition, TSelf whenTrue, TSelf whenFalse);
 
-    /// <summary>The smaller; NaN if either is NaN.</summary>
+    /// <summary>The smaller, of zeros either; NaN if either is NaN.</summary>
     static abstract TSelf Min(TSelf left, TSelf right);
 
-    /// <summary>The larger; NaN if either is NaN.</summary>
+    /// <summary>The larger, of zeros either; NaN if either is NaN.</summary>
     static abstract TSelf Max(TSelf left, TSelf right);
 
     /// <summary>The sign bit cleared.</summary>
@@ -172,6 +172,12 @@ public interface IVector<TSelf, T>
 
     /// <summary><c>(((start * x + c3) * x + c2) * x + c1) * x + c0</c>, two steps at a time (Estrin's scheme): half as long to wait for.</summary>
     static abstract TSelf Polynomial(TSelf start, TSelf x, double c3, double c2, double c1, double c0);
+
+    /// <summary>The value, or the bound where that is smaller; NaN stays NaN.</summary>
+    static abstract TSelf AtMost(TSelf value, double high);
+
+    /// <summary>The value, or the bound where that is larger; NaN stays NaN.</summary>
+    static abstract TSelf AtLeast(TSelf value, double low);
 
     /// <summary>The value, or the bound that it passes; NaN stays NaN.</summary>
     static abstract TSelf Clamp(TSelf value, double low, double high);

@@ -29,6 +29,8 @@ public unsafe ref struct KernelFrame
     private readonly KernelFault* fault;
     private BlockPartial* partials;
     private int blocks;
+    private bool isLanes;
+    private nint inner;
 
     internal KernelFrame(KernelBuffer* buffers, long* extents, double* scalars, ulong needs, KernelFault* fault)
     {
@@ -112,15 +114,17 @@ public unsafe ref struct KernelFrame
     /// <param name="elements">The work of one iteration, in elements.</param>
     /// <param name="accumulators">How many partial results each block leaves.</param>
     /// <param name="isLanes">Whether iterations run in lanes, so that every block but the last must fill its vectors.</param>
+    /// <param name="inner">The lengths of the loops inside that run in lanes, combined bit by bit: a multiple of the vector's lanes only where each of them is.</param>
     /// <typeparam name="TStage">The stage.</typeparam>
     /// <typeparam name="T">The compute type.</typeparam>
     /// <typeparam name="V">The machine's vector of it.</typeparam>
-    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true)
+    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true, nint inner = 0)
         where TStage : ILoopStage
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
     {
         var size = BlockSize(extent, elements, isLanes ? 64 : 1);
+        (this.isLanes, this.inner) = (isLanes, inner);
         blocks = (int)((extent + size - 1) / size);
         if (accumulators > 0)
         {
@@ -132,12 +136,12 @@ public unsafe ref struct KernelFrame
         if (blocks <= 1)
         {
             if (extent > 0)
-                TStage.Run<T, V>(ref this, 0, extent, 0);
+                RunStage<TStage, T, V>(ref this, 0, extent, 0);
             return;
         }
 
         fixed (KernelFrame* frame = &this)
-            ThreadTeam.Run(new BlockRun(frame, &RunStage<TStage, T, V>, extent, size, blocks));
+            ThreadTeam.Run(new BlockRun(frame, &RunBlock<TStage, T, V>, extent, size, blocks));
     }
 
     /// <summary>The sum of an accumulator's partial results, in the order of the blocks.</summary>
@@ -269,14 +273,25 @@ public unsafe ref struct KernelFrame
         return (Math.Max(size, 1) + multiple - 1) / multiple * multiple;
     }
 
-    private static void RunStage<TStage, T, V>(KernelFrame* frame, nint begin, nint end, int block)
+    private static void RunBlock<TStage, T, V>(KernelFrame* frame, nint begin, nint end, int block)
         where TStage : ILoopStage
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
     {
         var workspace = Workspace.Current;
         var mark = workspace.Mark();
-        TStage.Run<T, V>(ref *frame, begin, end, block);
+        RunStage<TStage, T, V>(ref *frame, begin, end, block);
         workspace.Release(mark);
+    }
+
+    private static void RunStage<TStage, T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        where TStage : ILoopStage
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        where V : struct, IVector<V, T>
+    {
+        if ((frame.isLanes ? end - begin : frame.inner) % V.Count == 0)
+            TStage.Run<T, V, AllLanes>(ref frame, begin, end, block);
+        else
+            TStage.Run<T, V, LanesLeft>(ref frame, begin, end, block);
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Dpo.Autodiff.Cpu;
 
 /// <summary>Reductions other than sums: into the lanes of an accumulator, and across its lanes when the loop is done.</summary>
+/// <remarks>The accumulator is the right one of two: what tells NaN from numbers then looks at the value alone, which is not waited for.</remarks>
 public static class LaneReduction
 {
     /// <summary>The larger of an accumulator and a value in the first <paramref name="count"/> lanes; NaN stays.</summary>
@@ -10,14 +11,14 @@ public static class LaneReduction
     public static V Max<T, V>(V total, V value, int count)
         where T : unmanaged
         where V : struct, IVector<V, T> =>
-        count >= V.Count ? V.Max(total, value) : V.Where(V.FirstLanes(count), V.Max(total, value), total);
+        count >= V.Count ? V.Max(value, total) : V.Where(V.FirstLanes(count), V.Max(value, total), total);
 
     /// <summary>The smaller of an accumulator and a value in the first <paramref name="count"/> lanes; NaN stays.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Min<T, V>(V total, V value, int count)
         where T : unmanaged
         where V : struct, IVector<V, T> =>
-        count >= V.Count ? V.Min(total, value) : V.Where(V.FirstLanes(count), V.Min(total, value), total);
+        count >= V.Count ? V.Min(value, total) : V.Where(V.FirstLanes(count), V.Min(value, total), total);
 
     /// <summary>Whether an accumulator or a condition holds, in the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -45,33 +45,34 @@ public readonly struct Logistic<T, V>
 
     /// <summary>log(1 / (1 + e^-x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V LogSigmoid() => -SoftplusOfNegative();
+    public V LogSigmoid() => Tail(V.AtMost(x, 0)) - e;
 
     /// <summary>log(1 / (1 + e^x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V LogSigmoidOfNegative() => -Softplus();
+    public V LogSigmoidOfNegative() => Tail(V.AtMost(-x, 0)) - e;
 
     /// <summary>log(1 + e^x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Softplus() => Log1P(x & V.Less(V.Create(0), x));
+    public V Softplus() => e - Tail(V.AtMost(-x, 0));
 
     /// <summary>log(1 + e^-x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V SoftplusOfNegative() => Log1P(-x & V.Less(x, 0));
+    public V SoftplusOfNegative() => e - Tail(V.AtMost(x, 0));
 
-    // offset + log(1 + e), e last: what is added before is smaller than it, or than the offset.
+    // offset - (log(1 + e) - e): e comes last, since what is added before is smaller than it, or than the offset.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private V Log1P(V offset) => e + (typeof(T) == typeof(float) ? SingleMath.Log1PTail<T, V>(e, low, offset) : DoubleMath.Log1PTail<T, V>(e, low, offset));
+    private V Tail(V offset) => typeof(T) == typeof(float) ? SingleMath.Log1PTail<T, V>(e, low, offset) : DoubleMath.Log1PTail<T, V>(e, low, offset);
 
     // e / (1 + e) where the result is small, so that it keeps its digits; 1 / (1 + e) elsewhere.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private V Quotient(V small)
     {
         var denominator = e + 1;
+        var rounding = (e - (denominator - 1)) + low;
         var quotient = V.Where(small, e, V.Create(1)) / denominator;
 
         // Corrected by what rounding took from e and from 1 + e; 1 / (1 + e) is needed to 5 % only.
-        var rest = (low & small) - (quotient * ((e - (denominator - 1)) + low));
+        var rest = V.MultiplyAdd(-quotient, rounding, low & small);
         return V.MultiplyAdd(rest, V.MultiplyAdd(e, -0.5, V.Create(0.957)), quotient);
     }
 }

@@ -69,9 +69,9 @@ internal static class SingleMath
         return V.Where(V.Equal(x, 0), x, LogLimits<T, V>(u, result));
     }
 
-    /// <summary><paramref name="addend"/> + log(1 + z) - z for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
+    /// <summary><paramref name="offset"/> - (log(1 + z) - z) for z between 0 and 1; <paramref name="low"/> is a part of z below its last place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static V Log1PTail<T, V>(V z, V low, V addend)
+    internal static V Log1PTail<T, V>(V z, V low, V offset)
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
@@ -82,8 +82,8 @@ internal static class SingleMath
         p = V.MultiplyAdd(p, z, -0.4999999403953552);
 
         // The derivative 1 / (1 + z), to 5 %.
-        addend = V.MultiplyAdd(low, V.MultiplyAdd(z, -0.5, V.Create(0.957)), addend);
-        return V.MultiplyAdd(p, z * z, addend);
+        offset = V.MultiplyAdd(-low, V.MultiplyAdd(z, -0.5, V.Create(0.957)), offset);
+        return V.MultiplyAdd(-p, z * z, offset);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -132,9 +132,9 @@ internal static class SingleMath
         where T : unmanaged
         where V : struct, IVector<V, T>
     {
-        x = V.Clamp(x, -105, 0);
-        var r = Reduced<T, V>(x, out var n, out var lost);
-        var s = r + V.MultiplyAdd(ExpFactor<T, V>(r), r * r, lost);
+        x = V.AtLeast(x, -105);
+        var r = Reduced<T, V>(x, out var n);
+        var s = V.MultiplyAdd(ExpFactor<T, V>(r), r * r, r);
         var high = s + 1;
         low = V.Scale(s - (high - 1), n);
         return V.Scale(high, n);

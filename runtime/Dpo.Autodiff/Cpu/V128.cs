@@ -266,11 +266,15 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128<T> Min(V128<T> left, V128<T> right) => new(Vector128.Min(left.lanes, right.lanes));
+    public static V128<T> Min(V128<T> left, V128<T> right) =>
+        // The machine's own gives the right one where either is NaN.
+        new(Vector128.ConditionalSelect(Vector128.Equals(left.lanes, left.lanes), Vector128.MinNative(left.lanes, right.lanes), left.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128<T> Max(V128<T> left, V128<T> right) => new(Vector128.Max(left.lanes, right.lanes));
+    public static V128<T> Max(V128<T> left, V128<T> right) =>
+        // The machine's own gives the right one where either is NaN.
+        new(Vector128.ConditionalSelect(Vector128.Equals(left.lanes, left.lanes), Vector128.MaxNative(left.lanes, right.lanes), left.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -323,6 +327,14 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
             return new(Vector128.FusedMultiplyAdd(p, square, Vector128.FusedMultiplyAdd(Vector128.Create(c1), y, Vector128.Create(c0))).As<double, T>());
         }
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> AtMost(V128<T> value, double high) => new(Vector128.MinNative(Create(high).lanes, value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128<T> AtLeast(V128<T> value, double low) => new(Vector128.MaxNative(Create(low).lanes, value.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -266,11 +266,15 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256<T> Min(V256<T> left, V256<T> right) => new(Vector256.Min(left.lanes, right.lanes));
+    public static V256<T> Min(V256<T> left, V256<T> right) =>
+        // The machine's own gives the right one where either is NaN.
+        new(Vector256.ConditionalSelect(Vector256.Equals(left.lanes, left.lanes), Vector256.MinNative(left.lanes, right.lanes), left.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256<T> Max(V256<T> left, V256<T> right) => new(Vector256.Max(left.lanes, right.lanes));
+    public static V256<T> Max(V256<T> left, V256<T> right) =>
+        // The machine's own gives the right one where either is NaN.
+        new(Vector256.ConditionalSelect(Vector256.Equals(left.lanes, left.lanes), Vector256.MaxNative(left.lanes, right.lanes), left.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -323,6 +327,14 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
             return new(Vector256.FusedMultiplyAdd(p, square, Vector256.FusedMultiplyAdd(Vector256.Create(c1), y, Vector256.Create(c0))).As<double, T>());
         }
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> AtMost(V256<T> value, double high) => new(Vector256.MinNative(Create(high).lanes, value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256<T> AtLeast(V256<T> value, double low) => new(Vector256.MaxNative(Create(low).lanes, value.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -266,11 +266,15 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512<T> Min(V512<T> left, V512<T> right) => new(Vector512.Min(left.lanes, right.lanes));
+    public static V512<T> Min(V512<T> left, V512<T> right) =>
+        // The machine's own gives the right one where either is NaN.
+        new(Vector512.ConditionalSelect(Vector512.Equals(left.lanes, left.lanes), Vector512.MinNative(left.lanes, right.lanes), left.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512<T> Max(V512<T> left, V512<T> right) => new(Vector512.Max(left.lanes, right.lanes));
+    public static V512<T> Max(V512<T> left, V512<T> right) =>
+        // The machine's own gives the right one where either is NaN.
+        new(Vector512.ConditionalSelect(Vector512.Equals(left.lanes, left.lanes), Vector512.MaxNative(left.lanes, right.lanes), left.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -323,6 +327,14 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
             return new(Vector512.FusedMultiplyAdd(p, square, Vector512.FusedMultiplyAdd(Vector512.Create(c1), y, Vector512.Create(c0))).As<double, T>());
         }
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> AtMost(V512<T> value, double high) => new(Vector512.MinNative(Create(high).lanes, value.lanes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512<T> AtLeast(V512<T> value, double low) => new(Vector512.MaxNative(Create(low).lanes, value.lanes));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

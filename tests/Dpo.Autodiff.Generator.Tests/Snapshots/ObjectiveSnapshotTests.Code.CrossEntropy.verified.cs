@@ -118,7 +118,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var valueOut = frame.Reals<T>(2);
         ref var sum17 = ref frame.Real<T>(5);
         ref var sum18 = ref frame.Real<T>(6);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount);
         sum18 = T.CreateTruncating(frame.Sum(0));
         sum17 = T.CreateTruncating(frame.Sum(1));
         var sum17Value = V.Broadcast(ref sum17, 0);
@@ -133,9 +133,10 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     // sum18 = sum([label != -100])
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var vocabCount = frame.Extent(1);
             var logits = frame.Reals<T>(0);
@@ -150,10 +151,10 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var v1 = V.Condition(labelValue != -100L);
                 sum18.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                OverVocab0<T, V>(vocabCount, ref max2, ref logitsRow);
+                OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
                 var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V>(vocabCount, ref sum6, ref logitsRow, max2Value);
+                OverVocab1<T, V, L>(vocabCount, ref sum6, ref logitsRow, max2Value);
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v9Index = frame.InRange(1, v9, vocabCount, V.AnyLane(v1));
                 var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v9Index + token * vocabCount) : default) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
@@ -164,28 +165,30 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V>(nint vocabCount, ref V max2Total, ref T logitsRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, ref V max2Total, ref T logitsRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var max2 = max2Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
             }
             max2Total = max2;
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V max2Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V max2Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var sum6 = sum6Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max2Value), count);
             }
             sum6Total = sum6;
@@ -211,12 +214,12 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var valueOut = frame.Reals<T>(3);
         ref var sum18 = ref frame.Real<T>(9);
         ref var sum19 = ref frame.Real<T>(10);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount);
         sum19 = T.CreateTruncating(frame.Sum(0));
         sum18 = T.CreateTruncating(frame.Sum(1));
         if (needsLogits)
         {
-            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false);
+            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount);
         }
         var sum18Value = V.Broadcast(ref sum18, 0);
         var sum19Value = V.Broadcast(ref sum19, 0);
@@ -230,9 +233,10 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
     // sum19 = sum([label != -100])
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var vocabCount = frame.Extent(1);
             var needsLogits = frame.Needs(0);
@@ -250,14 +254,14 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 var v1 = V.Condition(labelValue != -100L);
                 sum19.Add(v1 & V.Create(1), 1);
                 var max3 = V.Create(double.NegativeInfinity);
-                OverVocab0<T, V>(vocabCount, ref max3, ref logitsRow);
+                OverVocab0<T, V, L>(vocabCount, ref max3, ref logitsRow);
                 var max3Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3);
                 if (needsLogits)
                 {
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref max3All, token) = V.Element(max3Value, 0);
                 }
                 var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V>(vocabCount, ref sum7, ref logitsRow, max3Value);
+                OverVocab1<T, V, L>(vocabCount, ref sum7, ref logitsRow, max3Value);
                 var sum7Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum7));
                 if (needsLogits)
                 {
@@ -273,28 +277,30 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V>(nint vocabCount, ref V max3Total, ref T logitsRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, ref V max3Total, ref T logitsRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var max3 = max3Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 max3 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3, V.Load(ref logitsRow, vocab, count), count);
             }
             max3Total = max3;
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, ref T logitsRow, V max3Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, ref T logitsRow, V max3Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var sum7 = sum7Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 sum7.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max3Value), count);
             }
             sum7Total = sum7;
@@ -304,9 +310,10 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
     // d_logits[token vocab] = where(label != -100, ..., 0)
     private sealed class Stage1 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
@@ -332,19 +339,20 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                 var v32 = v24 / V.Broadcast(ref sum7All, token);
                 var v20 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v18 = V.Condition(labelValue != -100L);
-                OverVocab0<T, V>(vocabCount, v20, v25, ref logitsRow, max3AllValue, v32, v18, ref dLogitsOutRow, streamsDLogitsOutRow);
+                OverVocab0<T, V, L>(vocabCount, v20, v25, ref logitsRow, max3AllValue, v32, v18, ref dLogitsOutRow, streamsDLogitsOutRow);
                 dLogitsOutRows.Flush<V>(token * vocabCount);
             }
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, V v18, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, V v18, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max3AllValue) * v32);
                 V.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }
@@ -364,7 +372,7 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         var valueOut = frame.Reals<T>(2);
         ref var kept3Out = ref frame.Real<T>(5);
         ref var sum17 = ref frame.Real<T>(8);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount);
         kept3Out = T.CreateTruncating(frame.Sum(0));
         sum17 = T.CreateTruncating(frame.Sum(1));
         var sum17Value = V.Broadcast(ref sum17, 0);
@@ -379,9 +387,10 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
     // kept3 = sum([label != -100])
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var vocabCount = frame.Extent(1);
             var logits = frame.Reals<T>(0);
@@ -398,11 +407,11 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
                 var v1 = V.Condition(labelValue != -100L);
                 kept3.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                OverVocab0<T, V>(vocabCount, ref max2, ref logitsRow);
+                OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
                 var kept1 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 global::System.Runtime.CompilerServices.Unsafe.Add(ref kept1Out, token) = V.Element(kept1, 0);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V>(vocabCount, ref sum6, ref logitsRow, kept1);
+                OverVocab1<T, V, L>(vocabCount, ref sum6, ref logitsRow, kept1);
                 var kept2 = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6));
                 global::System.Runtime.CompilerServices.Unsafe.Add(ref kept2Out, token) = V.Element(kept2, 0);
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
@@ -415,28 +424,30 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V>(nint vocabCount, ref V max2Total, ref T logitsRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, ref V max2Total, ref T logitsRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var max2 = max2Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
             }
             max2Total = max2;
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V kept1)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V kept1)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var sum6 = sum6Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - kept1), count);
             }
             sum6Total = sum6;
@@ -455,16 +466,17 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsLogits = frame.Needs(0);
         if (needsLogits)
         {
-            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false);
+            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount);
         }
     }
 
     // d_logits[token vocab] = where(label != -100, ..., 0)
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
@@ -490,19 +502,20 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 var v15 = v7 / kept2.Broadcast<V>(token);
                 var v3 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v1 = V.Condition(labelValue != -100L);
-                OverVocab0<T, V>(vocabCount, v3, v8, ref logitsRow, kept1Value, v15, v1, ref dLogitsOutRow, streamsDLogitsOutRow);
+                OverVocab0<T, V, L>(vocabCount, v3, v8, ref logitsRow, kept1Value, v15, v1, ref dLogitsOutRow, streamsDLogitsOutRow);
                 dLogitsOutRows.Flush<V>(token * vocabCount);
             }
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V>(nint vocabCount, long v3, V v8, ref T logitsRow, V kept1Value, V v15, V v1, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, long v3, V v8, ref T logitsRow, V kept1Value, V v15, V v1, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
-                var count = (int)nint.Min(vocabCount - vocab, V.Count);
+                var count = L.Of(vocabCount - vocab, V.Count);
                 var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - kept1Value) * v15);
                 V.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }

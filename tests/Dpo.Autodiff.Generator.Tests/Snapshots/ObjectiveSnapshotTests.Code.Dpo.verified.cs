@@ -149,9 +149,10 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     // sum10 = sum(logsigmoid(chosenReward - rejectedReward))
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var pairCount = frame.Extent(0);
             ref var chosen = ref frame.Real<T>(0);
@@ -166,7 +167,7 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var sum10 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var pair = begin; pair < end; pair += V.Count)
             {
-                var count = (int)nint.Min(end - pair, V.Count);
+                var count = L.Of(end - pair, V.Count);
                 var chosenReward = (V.Load(ref chosen, pair, count) - V.Load(ref referenceChosen, pair, count)) * beta;
                 V.Store(chosenReward, ref chosenRewardOut, pair, count, streamsChosenRewardOut);
                 var rejectedReward = (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta;
@@ -206,9 +207,10 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     // d_chosen[pair] = -d_rejected
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var pairCount = frame.Extent(0);
             var needsChosen = frame.Needs(0);
@@ -237,7 +239,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var sum11 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var pair = begin; pair < end; pair += V.Count)
             {
-                var count = (int)nint.Min(end - pair, V.Count);
+                var count = L.Of(end - pair, V.Count);
                 var chosenReward = (V.Load(ref chosen, pair, count) - V.Load(ref referenceChosen, pair, count)) * beta;
                 V.Store(chosenReward, ref chosenRewardOut, pair, count, streamsChosenRewardOut);
                 var rejectedReward = (V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta;
@@ -283,9 +285,10 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     // d_chosen[pair] = -d_rejected
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var pairCount = frame.Extent(0);
             var needsChosen = frame.Needs(0);
@@ -305,7 +308,7 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var v12 = dLossValue * scalar3;
             for (var pair = begin; pair < end; pair += V.Count)
             {
-                var count = (int)nint.Min(end - pair, V.Count);
+                var count = L.Of(end - pair, V.Count);
                 var v8 = ((V.Load(ref chosen, pair, count) - V.Load(ref referenceChosen, pair, count)) * beta) - ((V.Load(ref rejected, pair, count) - V.Load(ref referenceRejected, pair, count)) * beta);
                 var dRejected = V.Sigmoid(-v8) * v12;
                 if (needsRejected)

@@ -110,7 +110,7 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var valueOut = frame.Reals<T>(1);
         ref var sum5 = ref frame.Real<T>(4);
         var scalar0 = V.Create(frame.Scalar(0)); // list
-        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount);
         sum5 = T.CreateTruncating(frame.Sum(0));
         var sum5Value = V.Broadcast(ref sum5, 0);
         var value = sum5Value / scalar0;
@@ -122,9 +122,10 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
     // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var itemCount = frame.Extent(1);
             var score = frame.Reals<T>(0);
@@ -140,20 +141,21 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
-                OverItem0<T, V>(itemCount, ref logcumsumexp2, ref sum5, ref scoreRow);
+                OverItem0<T, V, L>(itemCount, ref logcumsumexp2, ref sum5, ref scoreRow);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5, ref frame.Partial(0, block));
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverItem0<T, V>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow)
+        private static void OverItem0<T, V, L>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var sum5 = sum5Total;
             for (nint item = 0; item < itemCount; item += V.Count)
             {
-                var count = (int)nint.Min(itemCount - item, V.Count);
+                var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                 sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
             }
@@ -175,7 +177,7 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var valueOut = frame.Reals<T>(2);
         ref var sum6 = ref frame.Real<T>(6);
         var scalar0 = V.Create(frame.Scalar(0)); // list
-        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount);
         sum6 = T.CreateTruncating(frame.Sum(0));
         var sum6Value = V.Broadcast(ref sum6, 0);
         var value = sum6Value / scalar0;
@@ -190,9 +192,10 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
     // d_score[list item] = ...
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
@@ -222,13 +225,13 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref flip2, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip2, 1, ref logcumsumexp3, 1, itemCount, false);
-                OverItem0<T, V>(itemCount, ref logcumsumexp3, ref sum6, ref scoreRow, needsScore, ref negate10);
+                OverItem0<T, V, L>(itemCount, ref logcumsumexp3, ref sum6, ref scoreRow, needsScore, ref negate10);
                 if (needsScore)
                 {
                     global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate10, 1, ref logcumsumexp11, 1, itemCount, true);
                     ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
                     var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
-                    OverItem1<T, V>(itemCount, ref logcumsumexp11, ref flip2, v11, ref dScoreOutRow, streamsDScoreOutRow);
+                    OverItem1<T, V, L>(itemCount, ref logcumsumexp11, ref flip2, v11, ref dScoreOutRow, streamsDScoreOutRow);
                     dScoreOutRows.Flush<V>(list * itemCount);
                 }
             }
@@ -236,14 +239,15 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverItem0<T, V>(nint itemCount, ref T logcumsumexp3, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T scoreRow, bool needsScore, ref T negate10)
+        private static void OverItem0<T, V, L>(nint itemCount, ref T logcumsumexp3, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T scoreRow, bool needsScore, ref T negate10)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var sum6 = sum6Total;
             for (nint item = 0; item < itemCount; item += V.Count)
             {
-                var count = (int)nint.Min(itemCount - item, V.Count);
+                var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp3Value = V.Gather(ref logcumsumexp3, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                 sum6.Add(logcumsumexp3Value - V.Load(ref scoreRow, item, count), count);
                 if (needsScore)
@@ -255,13 +259,14 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverItem1<T, V>(nint itemCount, ref T logcumsumexp11, ref T flip2, V v11, ref T dScoreOutRow, bool streamsDScoreOutRow)
+        private static void OverItem1<T, V, L>(nint itemCount, ref T logcumsumexp11, ref T flip2, V v11, ref T dScoreOutRow, bool streamsDScoreOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             for (nint item = 0; item < itemCount; item += V.Count)
             {
-                var count = (int)nint.Min(itemCount - item, V.Count);
+                var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp11Value = V.Gather(ref logcumsumexp11, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                 var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                 V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
@@ -282,7 +287,7 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         var valueOut = frame.Reals<T>(1);
         ref var sum5 = ref frame.Real<T>(5);
         var scalar0 = V.Create(frame.Scalar(0)); // list
-        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false);
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount);
         sum5 = T.CreateTruncating(frame.Sum(0));
         var sum5Value = V.Broadcast(ref sum5, 0);
         var value = sum5Value / scalar0;
@@ -297,9 +302,10 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
     // kept1[list item] = exp(flip1) * cumsum[item from the end](exp(negate7))
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
@@ -319,24 +325,25 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref flip1, item) = V.Element(score.Broadcast<V>((list * itemCount) + itemCount - 1 - item), 0);
                 }
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref flip1, 1, ref logcumsumexp2, 1, itemCount, false);
-                OverItem0<T, V>(itemCount, ref logcumsumexp2, ref sum5, ref scoreRow, ref negate7);
+                OverItem0<T, V, L>(itemCount, ref logcumsumexp2, ref sum5, ref scoreRow, ref negate7);
                 global::Dpo.Autodiff.Cpu.RowRoutines.LogCumSumExp(ref negate7, 1, ref logcumsumexp8, 1, itemCount, true);
                 ref var kept1OutRow = ref frame.Real<T>(2, list * itemCount);
                 var streamsKept1OutRow = streamsKept1Out && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref kept1OutRow);
-                OverItem1<T, V>(itemCount, ref logcumsumexp8, ref flip1, ref kept1OutRow, streamsKept1OutRow);
+                OverItem1<T, V, L>(itemCount, ref logcumsumexp8, ref flip1, ref kept1OutRow, streamsKept1OutRow);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum5, ref frame.Partial(0, block));
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverItem0<T, V>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow, ref T negate7)
+        private static void OverItem0<T, V, L>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow, ref T negate7)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var sum5 = sum5Total;
             for (nint item = 0; item < itemCount; item += V.Count)
             {
-                var count = (int)nint.Min(itemCount - item, V.Count);
+                var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                 sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
                 V.Store(-V.Load(ref logcumsumexp2, item, count), ref negate7, item, count);
@@ -345,13 +352,14 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverItem1<T, V>(nint itemCount, ref T logcumsumexp8, ref T flip1, ref T kept1OutRow, bool streamsKept1OutRow)
+        private static void OverItem1<T, V, L>(nint itemCount, ref T logcumsumexp8, ref T flip1, ref T kept1OutRow, bool streamsKept1OutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             for (nint item = 0; item < itemCount; item += V.Count)
             {
-                var count = (int)nint.Min(itemCount - item, V.Count);
+                var count = L.Of(itemCount - item, V.Count);
                 V.Store(V.Exp(V.Load(ref logcumsumexp8, item, count) + V.Load(ref flip1, item, count)), ref kept1OutRow, item, count, streamsKept1OutRow);
             }
         }
@@ -369,16 +377,17 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsScore = frame.Needs(0);
         if (needsScore)
         {
-            frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, isLanes: false);
+            frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, isLanes: false, inner: itemCount);
         }
     }
 
     // d_score[list item] = d_Value / |list| * kept1[list |item|-1-item] - d_Value / |list|
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
-        public static void Run<T, V>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
@@ -393,19 +402,20 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             {
                 ref var dScoreOutRow = ref dScoreOutRows.Write(list * itemCount);
                 var streamsDScoreOutRow = streamsDScoreOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dScoreOutRow);
-                OverItem0<T, V>(itemCount, kept1, list, v2, ref dScoreOutRow, streamsDScoreOutRow);
+                OverItem0<T, V, L>(itemCount, kept1, list, v2, ref dScoreOutRow, streamsDScoreOutRow);
                 dScoreOutRows.Flush<V>(list * itemCount);
             }
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverItem0<T, V>(nint itemCount, global::Dpo.Autodiff.Cpu.StoredReals<T> kept1, nint list, V v2, ref T dScoreOutRow, bool streamsDScoreOutRow)
+        private static void OverItem0<T, V, L>(nint itemCount, global::Dpo.Autodiff.Cpu.StoredReals<T> kept1, nint list, V v2, ref T dScoreOutRow, bool streamsDScoreOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
         {
             for (nint item = 0; item < itemCount; item += V.Count)
             {
-                var count = (int)nint.Min(itemCount - item, V.Count);
+                var count = L.Of(itemCount - item, V.Count);
                 var kept1Value = kept1.Gather<V>(global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence((list * itemCount) + itemCount - 1 - item, -1), count);
                 V.Store((kept1Value * v2) - v2, ref dScoreOutRow, item, count, streamsDScoreOutRow);
             }

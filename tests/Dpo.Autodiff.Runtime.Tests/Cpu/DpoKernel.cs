@@ -22,9 +22,10 @@ internal sealed class DpoKernel : ILoopKernel
 
     private sealed class Stage0 : ILoopStage
     {
-        public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
+            where L : struct, ILaneCount
         {
             ref var chosen = ref frame.Real<T>(0);
             ref var rejected = ref frame.Real<T>(1);

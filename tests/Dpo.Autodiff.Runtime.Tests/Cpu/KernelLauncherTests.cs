@@ -89,9 +89,10 @@ public class KernelLauncherTests
             frame.Real<T>(2) = T.CreateTruncating(frame.Sum(0));
         }
 
-        public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
+            where L : struct, ILaneCount
         {
             ref var x = ref frame.Real<T>(0);
             ref var y = ref frame.Real<T>(1);
@@ -100,7 +101,7 @@ public class KernelLauncherTests
             var sum = default(VectorSum<T, V>);
             for (var i = begin; i < end; i += V.Count)
             {
-                var count = (int)nint.Min(end - i, V.Count);
+                var count = L.Of(end - i, V.Count);
                 var scaled = scale * V.Load(ref x, i, count);
                 V.Store(scaled, ref y, i, count, streams);
                 sum.Add(scaled, count);

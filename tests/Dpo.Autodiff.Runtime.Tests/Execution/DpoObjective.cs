@@ -146,9 +146,10 @@ internal static class DpoObjective
 
     private readonly struct ValueStage : ILoopStage
     {
-        public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
+            where L : struct, ILaneCount
         {
             var beta = V.Create(frame.Scalar(0));
             var loss = default(VectorSum<T, V>);
@@ -168,9 +169,10 @@ internal static class DpoObjective
 
     private readonly struct JointStage : ILoopStage
     {
-        public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
+            where L : struct, ILaneCount
         {
             var beta = V.Create(frame.Scalar(0));
             var weight = V.Create(double.CreateChecked(frame.Real<T>(9)) * frame.Scalar(0) / frame.Extent(0));
@@ -197,9 +199,10 @@ internal static class DpoObjective
 
     private readonly struct GradientStage : ILoopStage
     {
-        public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
+            where L : struct, ILaneCount
         {
             var beta = V.Create(frame.Scalar(0));
             var weight = V.Create(double.CreateChecked(frame.Real<T>(6)) * frame.Scalar(0) / frame.Extent(0));
@@ -219,9 +222,10 @@ internal static class DpoObjective
 
     private readonly struct GradientOfThreeStage : ILoopStage
     {
-        public static void Run<T, V>(ref KernelFrame frame, nint begin, nint end, int block)
+        public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
+            where L : struct, ILaneCount
         {
             var beta = V.Create(frame.Scalar(0));
             var weight = V.Create(double.CreateChecked(frame.Real<T>(6)) * frame.Scalar(0) / frame.Extent(0));
