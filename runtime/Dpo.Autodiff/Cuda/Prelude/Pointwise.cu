@@ -46,7 +46,12 @@ template <class T> DPO_DEVICE T dpo_softplus(T x)
     return e + dpo_log1p_tail(e, low, dpo_maximum(x, (T)0));
 }
 
-template <class T> DPO_DEVICE T dpo_logsigmoid(T x) { return -dpo_softplus(-x); }
+template <class T> DPO_DEVICE T dpo_logsigmoid(T x)
+{
+    T low;
+    T e = dpo_exp_in_parts(-dpo_absolute(x), low);
+    return -dpo_log1p_tail(e, low, -dpo_minimum(x, (T)0)) - e;
+}
 
 // log(x) for positive finite x, as a number and what is below its last place.
 DPO_DEVICE double dpo_log_in_parts(double x, double &low)
