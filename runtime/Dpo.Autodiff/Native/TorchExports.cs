@@ -52,7 +52,7 @@ internal static unsafe class TorchExports
             return;
         if (!NativeLibrary.TryLoad("LibTorchSharp", assembly, null, out var library))
             return;
-        var exports = new Exports(library);
+        var exports = new LibraryExports(library);
         Data = (delegate* unmanaged[SuppressGCTransition]<nint, nint>)exports["THSTensor_data"];
         DType = (delegate* unmanaged[SuppressGCTransition]<nint, sbyte>)exports["THSTensor_type"];
         Dimensions = (delegate* unmanaged[SuppressGCTransition]<nint, long>)exports["THSTensor_ndimension"];
@@ -81,24 +81,7 @@ internal static unsafe class TorchExports
         Save = (delegate* unmanaged<nint, NodePointers, byte, nint>)exports["THSAutograd_SavedVariable_ctor"];
         Unpack = (delegate* unmanaged<nint, NodePointers, nint>)exports["THSAutograd_SavedVariable_unpack"];
         DisposeSaved = (delegate* unmanaged<nint, void>)exports["THSAutograd_SavedVariable_dispose"];
-        AreKnown = exports.AreComplete;
-    }
-
-    /// <summary>Looks exports up, and remembers whether one was missing.</summary>
-    private sealed class Exports(nint library)
-    {
-        internal bool AreComplete { get; private set; } = true;
-
-        internal nint this[string name]
-        {
-            get
-            {
-                if (NativeLibrary.TryGetExport(library, name, out var address))
-                    return address;
-                AreComplete = false;
-                return 0;
-            }
-        }
+        AreKnown = exports.Missing is null;
     }
 }
 
