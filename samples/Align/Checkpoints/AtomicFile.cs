@@ -10,21 +10,25 @@ internal static class AtomicFile
         var partial = $"{path}.{Guid.NewGuid():N}.partial";
         try
         {
-            using (var stream = new FileStream(partial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            try
             {
-                content(stream);
-                stream.Flush(flushToDisk: true);
-            }
+                using (var stream = new FileStream(partial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+                {
+                    content(stream);
+                    stream.Flush(flushToDisk: true);
+                }
 
-            File.Move(partial, path, overwrite: true);
+                File.Move(partial, path, overwrite: true);
+            }
+            catch when (File.Exists(partial))
+            {
+                File.Delete(partial);
+                throw;
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new CheckpointException($"{path}: {exception.Message}", exception);
-        }
-        finally
-        {
-            File.Delete(partial);
         }
     }
 }

@@ -15,17 +15,10 @@ public static class Checkpoint
     /// <exception cref="CheckpointException">A file is missing, is damaged or holds a model of another kind.</exception>
     public static (Llama Model, ITokenizer Tokenizer) Load(string path, string? tokenizer = null, ScalarType dtype = ScalarType.Float32, Device? device = null)
     {
-        if (Directory.Exists(path))
-            throw new NotSupportedException(path);
-        if (!File.Exists(path))
+        var isFolder = Directory.Exists(path);
+        if (!isFolder && !File.Exists(path))
             throw new CheckpointException($"{path}: there is no such file or folder.");
-        var its = tokenizer ?? TokenizerBeside(path);
-        var pieces = Llama2CTokenizer.Read(its);
-        var model = Llama2C.Read(path, dtype, device);
-        if (pieces.Vocabulary == model.Config.Vocabulary)
-            return (model, pieces);
-        model.Dispose();
-        throw new CheckpointException($"{its} has {pieces.Vocabulary} tokens, but the model {path} has {model.Config.Vocabulary}: one is not the other's.");
+        return isFolder ? LoadFolder(path, tokenizer, dtype, device) : LoadLlama2C(path, tokenizer ?? TokenizerBeside(path), dtype, device);
     }
 
     /// <summary>Writes a folder that Hugging Face's tools load.</summary>
@@ -33,7 +26,45 @@ public static class Checkpoint
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="dtype">The dtype of the weights in the file: float32, float16 or bfloat16.</param>
-    public static void SaveHuggingFace(string folder, Llama model, ITokenizer tokenizer, ScalarType dtype = ScalarType.Float32) => throw new NotSupportedException(folder);
+    /// <exception cref="CheckpointException">A file cannot be written.</exception>
+    public static void SaveHuggingFace(string folder, Llama model, ITokenizer tokenizer, ScalarType dtype = ScalarType.Float32)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{folder}: {exception.Message}", exception);
+        }
+
+        HuggingFaceFolder.Write(folder, model, dtype);
+        tokenizer.Save(folder);
+    }
+
+    private static (Llama Model, ITokenizer Tokenizer) LoadFolder(string folder, string? tokenizer, ScalarType dtype, Device? device)
+    {
+        var config = LlamaConfigJson.Read(Path.Combine(folder, LlamaConfigJson.FileName));
+        var file = tokenizer ?? Path.Combine(folder, TokenizerFiles.Main);
+        if (!File.Exists(file))
+            throw new CheckpointException($"{file}: the tokenizer is missing{(File.Exists(Path.Combine(folder, "tokenizer.model")) ? "; convert tokenizer.model to tokenizer.json first" : "")}.");
+        var pieces = file.EndsWith(".bin", StringComparison.OrdinalIgnoreCase) ? Llama2CTokenizer.Read(file) : TokenizerJson.Read(file, config);
+        // Vocabularies are padded to round numbers, so the model may have more.
+        if (pieces.Vocabulary > config.Vocabulary)
+            throw new CheckpointException($"{file} has {pieces.Vocabulary} tokens, but the model {folder} has {config.Vocabulary}: one is not the other's.");
+        // Of several ids that end a text, the model is to stop at the tokenizer's.
+        return (HuggingFaceFolder.Read(folder, config with { End = pieces.End ?? config.End }, dtype, device), pieces);
+    }
+
+    private static (Llama Model, ITokenizer Tokenizer) LoadLlama2C(string path, string tokenizer, ScalarType dtype, Device? device)
+    {
+        var pieces = Llama2CTokenizer.Read(tokenizer);
+        var model = Llama2C.Read(path, dtype, device);
+        if (pieces.Vocabulary == model.Config.Vocabulary)
+            return (model, pieces);
+        model.Dispose();
+        throw new CheckpointException($"{tokenizer} has {pieces.Vocabulary} tokens, but the model {path} has {model.Config.Vocabulary}: one is not the other's.");
+    }
 
     private static string TokenizerBeside(string path)
     {

@@ -16,6 +16,7 @@ internal static class Llama2C
     // What the program llama2.c has fixed.
     private const int Beginning = 1;
     private const int End = 2;
+    private const double RopeBase = 10_000;
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="CheckpointException">The file is not such a checkpoint, or is damaged.</exception>
@@ -45,6 +46,8 @@ internal static class Llama2C
         var config = model.Config;
         if (config.HeadWidth * config.Heads != config.Width)
             throw new CheckpointException($"{path}: llama2.c has heads that are {config.Width} / {config.Heads} wide, not {config.HeadWidth}.");
+        if (config.RopeBase != RopeBase || config.RopeScaling is not null)
+            throw new CheckpointException($"{path}: llama2.c has a rotary embedding of base {RopeBase}, not stretched.");
         using var off = no_grad();
         AtomicFile.Write(path, stream =>
         {

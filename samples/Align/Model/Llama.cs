@@ -8,7 +8,8 @@ namespace Align.Model;
 /// </summary>
 public sealed class Llama : nn.Module<Tensor, Tensor>
 {
-    private const double InitialDeviation = 0.02;
+    /// <summary>The deviation of random weights.</summary>
+    internal const double InitialDeviation = 0.02;
 
     private readonly Rotary rotary;
     private readonly Projection embedding;

@@ -34,6 +34,9 @@ public sealed record LlamaConfig
     /// <summary>The base of the rotary embedding's wavelengths.</summary>
     public double RopeBase { get; init; } = 10_000;
 
+    /// <summary>How the rotary embedding is stretched; null where it is not.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     /// <summary>What is added to the mean square under the root of a norm.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 

@@ -40,6 +40,7 @@ internal sealed class Rotary(LlamaConfig config) : IDisposable
         for (var i = 0; i < half; i++)
         {
             var frequency = Math.Pow(config.RopeBase, -2.0 * i / width);
+            frequency = config.RopeScaling?.Apply(frequency) ?? frequency;
             for (var position = 0; position < positions; position++)
             {
                 var (s, c) = Math.SinCos(position * frequency);

@@ -4,4 +4,11 @@ namespace Align.Tokenizers;
 /// <param name="Id">Its id.</param>
 /// <param name="Content">As it is written.</param>
 /// <param name="IsSpecial">Whether it is a mark rather than text: decoding leaves it out.</param>
-internal sealed record AddedToken(int Id, string Content, bool IsSpecial);
+internal sealed record AddedToken(int Id, string Content, bool IsSpecial)
+{
+    /// <summary>Whether the spaces before it belong to it.</summary>
+    public bool TakesSpaceBefore { get; init; }
+
+    /// <summary>Whether the spaces after it belong to it.</summary>
+    public bool TakesSpaceAfter { get; init; }
+}

@@ -25,8 +25,9 @@ internal sealed class AddedTokens
         }
 
         // Where two begin at the same place the longer one is meant.
-        var longestFirst = ids.Keys.Where(content => content != "").OrderByDescending(content => content.Length).Select(Regex.Escape);
-        if (areWritten && ids.Count > 0)
+        var longestFirst = tokens.Where(t => t.Content != "").OrderByDescending(t => t.Content.Length)
+            .Select(t => $"{(t.TakesSpaceBefore ? @"\s*" : "")}(?<token>{Regex.Escape(t.Content)}){(t.TakesSpaceAfter ? @"\s*" : "")}");
+        if (areWritten && ids.Keys.Any(content => content != ""))
             any = new Regex(string.Join('|', longestFirst), RegexOptions.CultureInvariant | RegexOptions.Compiled);
     }
 
@@ -49,7 +50,7 @@ internal sealed class AddedTokens
             {
                 if (match.Index > at)
                     yield return (text[at..match.Index], null);
-                yield return (match.Value, ids[match.Value]);
+                yield return (match.Value, ids[match.Groups["token"].Value]);
                 at = match.Index + match.Length;
             }
         }
