@@ -1,0 +1,156 @@
+using Dpo.Autodiff.Generator.IR;
+using Dpo.Autodiff.Generator.Schedule;
+
+namespace Dpo.Autodiff.Generator.Emit.Cuda;
+
+/// <summary>What the kernels of one loop program share: the tree of each stage, what is computed for which gradients, the buffers' names and types.</summary>
+internal sealed class CudaMemory
+{
+    private readonly Dictionary<int, LoopNode> definitions = [];
+    private readonly Dictionary<int, List<LoopNode>> writers = [];
+    private readonly Dictionary<int, int> storedTo = [];
+    private readonly HashSet<int> loaded = [];
+    private readonly ProgramOutput[] gradients;
+
+    public CudaMemory(LoopProgram program, EquatableArray<string> axisNames)
+    {
+        Program = program;
+        AxisNames = axisNames;
+        gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
+        Stages = program.Stages.Select(s => SimdTree.Of(program, s.Body)).ToArray();
+        Gates = new SimdGates(program, Stages);
+        foreach (var stage in Stages)
+            SimdRearrangement.Prune(stage);
+        foreach (var statement in Stages.SelectMany(SimdTree.Statements))
+            Note(statement);
+        BufferNames = program.Buffers.Select(b => Names.Take(b.Name)).ToArray();
+    }
+
+    public LoopProgram Program { get; }
+
+    public IReadOnlyList<List<SimdNode>> Stages { get; }
+
+    public SimdGates Gates { get; }
+
+    /// <summary>The named axes, by number.</summary>
+    public EquatableArray<string> AxisNames { get; }
+
+    /// <summary>What a fault's code says: the buffer that is blamed, and the axis that it is out of.</summary>
+    public List<CudaFault> Faults { get; } = [];
+
+    /// <summary>The names that every kernel of the program has.</summary>
+    public CudaNames Names { get; } = new();
+
+    public IReadOnlyList<string> BufferNames { get; }
+
+    /// <summary>Whether a buffer is taken in its tensor's own dtype: what is written is written once and not read again.</summary>
+    public bool IsStored(int id) => Program.Buffers[id] switch
+    {
+        { Role: BufferRole.Input, Kind: not ElementKind.Boolean } buffer => Program.Source.Inputs[buffer.Argument].Role != InputRole.Residual,
+        { Role: BufferRole.Output or BufferRole.Gradient, Kind: ElementKind.Real } => !loaded.Contains(id) && WritersOf(id).All(w => w is LoopNode.Store),
+        _ => false,
+    };
+
+    /// <summary>The type of a buffer's elements in memory.</summary>
+    public string ElementOf(int id) => IsStored(id) ? "STORE_" + BufferNames[id] : ElementOf(Program.Buffers[id].Kind);
+
+    public static string ElementOf(ElementKind kind) => kind switch { ElementKind.Real => "real", ElementKind.Integer => "long long", _ => "unsigned char" };
+
+    /// <summary>A scalar input that a call may lack: the upstream gradient of a scalar result.</summary>
+    public bool IsOptionalUpstream(int id) =>
+        Program.Buffers[id] is { Role: BufferRole.Input, Extents.Count: 0 } buffer && Program.Source.Inputs[buffer.Argument].Role == InputRole.Upstream;
+
+    public bool IsWritten(int id) => writers.ContainsKey(id);
+
+    public bool IsLoaded(int id) => loaded.Contains(id);
+
+    public int GradientNumber(int id) => Program.Buffers[id].Role == BufferRole.Gradient ? Array.IndexOf(gradients, Program.Source.Outputs[Program.Buffers[id].Argument]) : -1;
+
+    public LoopBuffer GradientBuffer(int gradient) => Program.Buffers.First(b => GradientNumber(b.Id) == gradient);
+
+    /// <summary>How a value is called that is not written where it is used.</summary>
+    public string NameOf(int value)
+    {
+        if (storedTo.TryGetValue(value, out var target))
+            return BufferNames[target] + "Value";
+        return definitions.TryGetValue(value, out var node) && node is LoopNode.Load load
+            ? BufferNames[load.Buffer] + "Value"
+            : "v" + value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    public string HostName(int scalar) => Program.Source.Host[scalar] is { Operation: HostOperation.Parameter } parameter
+        ? parameter.Text
+        : "scalar" + scalar.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
+    private int IndexBuffer(int value, int indexed) => IndexInput(value, []) ?? indexed;
+
+    public int AxisId(string axis)
+    {
+        for (var i = 0; i < AxisNames.Count; i++)
+            if (AxisNames[i] == axis)
+                return i;
+        throw new InvalidOperationException($"Axis {axis} has no number.");
+    }
+
+    /// <summary>The number of a fault.</summary>
+    public int FaultOf(int value, int indexed, Extent extent)
+    {
+        var fault = new CudaFault(IndexBuffer(value, indexed), extent);
+        if (!Faults.Contains(fault))
+            Faults.Add(fault);
+        return Faults.IndexOf(fault);
+    }
+
+    /// <summary>Whether an index must be checked: a permutation that the sort routine wrote is right along the axis that was sorted.</summary>
+    public bool NeedsCheck(int value, Extent extent) =>
+        !(definitions.TryGetValue(value, out var node) && node is LoopNode.Load load
+            && Program.Buffers[load.Buffer].Role == BufferRole.Workspace
+            && WritersOf(load.Buffer) is { Count: > 0 } sources
+            && sources.All(s => s is LoopNode.Extern { Name: "sort" } sort && sort.Length == extent));
+
+    private int? IndexInput(int value, HashSet<int> seen)
+    {
+        if (!seen.Add(value) || !definitions.TryGetValue(value, out var node))
+            return null;
+        return node switch
+        {
+            LoopNode.Load load => Program.Buffers[load.Buffer] is { Role: BufferRole.Input, Kind: ElementKind.Integer } ? load.Buffer : null,
+            LoopNode.Compute compute => compute.Operands.Where(o => o.Kind == LoopAtomKind.Value && Program.Values[o.Id] == ElementKind.Integer)
+                .Select(o => IndexInput(o.Id, seen)).FirstOrDefault(b => b is not null),
+            _ => null,
+        };
+    }
+
+    private List<LoopNode> WritersOf(int buffer) => writers.TryGetValue(buffer, out var nodes) ? nodes : [];
+
+    private void Note(SimdStatement statement)
+    {
+        if (statement.Defines >= 0)
+            definitions[statement.Defines] = statement.Node;
+        foreach (var buffer in SimdTree.Writes(statement.Node))
+        {
+            if (!writers.TryGetValue(buffer, out var nodes))
+                writers[buffer] = nodes = [];
+            if (statement.Node is not LoopNode.Initialise)
+                nodes.Add(statement.Node);
+        }
+
+        switch (statement.Node)
+        {
+            case LoopNode.Load load:
+                loaded.Add(load.Buffer);
+                break;
+            case LoopNode.Extern call:
+                loaded.UnionWith(call.Operands.Where(o => !o.IsWritten).Select(o => o.Buffer));
+                break;
+            case LoopNode.Contract contract:
+                loaded.Add(contract.Left.Buffer);
+                loaded.Add(contract.Right.Buffer);
+                break;
+            case LoopNode.Store { Operand.Kind: LoopAtomKind.Value } store when Program.Buffers[store.Buffer].Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual:
+                storedTo[store.Operand.Id] = store.Buffer;
+                break;
+        }
+    }
+}
