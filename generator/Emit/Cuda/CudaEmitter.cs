@@ -26,7 +26,9 @@ public sealed class CudaEmitter
     private readonly List<SimdNode> waiting = [];
     private readonly List<CudaTotal> totals = [];
     private readonly List<string> waitingComments = [];
-    private readonly Dictionary<int, SimdStatement> scalars = [];
+    private readonly List<SimdStatement> scalars = [];
+    private readonly Dictionary<SimdNode, int> order = [];
+    private readonly Dictionary<int, SimdStatement> scalarOf = [];
     private int stage;
 
     private CudaEmitter(LoopProgram program, string name, EquatableArray<string> axisNames)
@@ -69,13 +71,15 @@ public sealed class CudaEmitter
         var nodes = memory.Stages[stage];
         foreach (var node in nodes)
         {
+            order[node] = order.Count;
             switch (node)
             {
                 case SimdLoop loop:
                     Loop(loop);
                     break;
                 case SimdStatement { Defines: >= 0 } scalar:
-                    scalars[scalar.Defines] = scalar;
+                    scalars.Add(scalar);
+                    scalarOf[scalar.Defines] = scalar;
                     break;
                 case SimdStatement { Node: LoopNode.Initialise initialise } when program.Buffers[initialise.Buffer].Extents.Count > 0:
                     FlushBefore([node]);
@@ -141,10 +145,10 @@ public sealed class CudaEmitter
     {
         if (waiting.Count == 0 && totals.Count == 0)
             return;
-        var nodes = Scalars(waiting);
-        nodes.AddRange(waiting);
+        var nodes = Scalars(waiting).Concat(waiting).OrderBy(n => order[n]).ToList();
         var here = new HashSet<SimdNode>(nodes);
-        var readLater = new HashSet<int>(memory.Stages.SelectMany(s => s).Where(n => !here.Contains(n)).SelectMany(SimdTree.Statements).SelectMany(s => SimdTree.Accesses(s.Node)).Select(a => a.Buffer));
+        var readLater = new HashSet<int>(memory.Stages.SelectMany(s => s).Where(n => !here.Contains(n)).SelectMany(SimdTree.Statements)
+            .Where(s => s.Node is not (LoopNode.Combine or LoopNode.Store)).SelectMany(s => SimdTree.Accesses(s.Node)).Select(a => a.Buffer));
         var parts = totals.ToArray();
         var comment = string.Join("\n", waitingComments.Where(c => c.Length > 0));
         waiting.Clear();
@@ -157,17 +161,17 @@ public sealed class CudaEmitter
     /// <summary>What is computed outside loops and used in the nodes, in order.</summary>
     private List<SimdNode> Scalars(IEnumerable<SimdNode> nodes)
     {
-        var needed = new SortedSet<int>();
+        var needed = new HashSet<int>();
         var open = new Stack<int>(nodes.SelectMany(SimdTree.Statements).SelectMany(s => SimdTree.Uses(s.Node)));
         while (open.Count > 0)
         {
             var value = open.Pop();
-            if (scalars.TryGetValue(value, out var scalar) && needed.Add(value))
+            if (scalarOf.TryGetValue(value, out var scalar) && needed.Add(value))
                 foreach (var operand in SimdTree.Uses(scalar.Node))
                     open.Push(operand);
         }
 
-        return scalars.Keys.Where(needed.Contains).Select(v => (SimdNode)scalars[v]).ToList();
+        return scalars.Where(s => needed.Contains(s.Defines)).ToList<SimdNode>();
     }
 
     /// <summary>Whether a scalar is a result that the blocks of a loop have their parts in.</summary>

@@ -23,7 +23,7 @@ internal sealed class CudaMemory
             SimdRearrangement.Prune(stage);
         foreach (var statement in Stages.SelectMany(SimdTree.Statements))
             Note(statement);
-        BufferNames = program.Buffers.Select(b => Names.Take(b.Name)).ToArray();
+        BufferNames = program.Buffers.Select(b => b.Scope == BufferScope.Global ? Names.Take(b.Name) : CudaNames.Plain(b.Name)).ToArray();
     }
 
     public LoopProgram Program { get; }

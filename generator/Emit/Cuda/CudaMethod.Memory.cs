@@ -80,6 +80,7 @@ internal sealed partial class CudaMethod
         var name = names.Take(buffer.Name);
         var workspace = Workspace(buffer.Name + "Rows", buffer.Kind, buffer.Extents);
         var type = CudaMemory.ElementOf(buffer.Kind);
+        names.Keep(name);
         head.Add($"{type} *{name} = {workspace} + dpo_block() * {Product(buffer.Extents).Operand};");
         return rows[id] = name;
     }
@@ -103,8 +104,7 @@ internal sealed partial class CudaMethod
             writer.Line($"const bool {name} = {place} >= 0 && {place} < {ExtentOf(program.Buffers[buffer].Extents[p]).Operand};");
             var failing = predicate.Length > 0 ? $"{predicate} && !{name}" : "!" + name;
             var code = $"{Argument(CudaArgumentKind.FaultCode)} + {Number(memory.FaultOf(indirect.Value, buffer, program.Buffers[buffer].Extents[p]))}";
-            using (writer.Block($"if ({failing})"))
-                writer.Line($"DPO_FAULT({Argument(CudaArgumentKind.Faults)}, {code}, {place});");
+            writer.Line($"if ({failing})\n    DPO_FAULT({Argument(CudaArgumentKind.Faults)}, {code}, {place});");
             conditions.Add(name);
         }
 

@@ -145,6 +145,7 @@ internal sealed partial class CudaMethod
             CudaArgumentKind.Faults => names.Take("faults"),
             _ => names.Take("faultCode"),
         };
+        names.Keep(name);
         return arguments[argument] = name;
     }
 
@@ -173,6 +174,7 @@ internal sealed partial class CudaMethod
     private void EachItem(CudaNest loop, CudaPlace place, SimdGate gate)
     {
         var isGrid = grid == CudaGrid.Elements;
+        var scope = names.Scope;
         foreach (var item in loop.Items)
             loopNames[item.Variable.Id] = names.Take(item.Variable.Name);
         var single = loop.Items.Count == 1;
@@ -197,6 +199,7 @@ internal sealed partial class CudaMethod
             writer.Line(body.TrimEnd('\n'));
         }
 
+        names.Close(scope);
         lane = null;
     }
 
@@ -226,8 +229,8 @@ internal sealed partial class CudaMethod
         var finished = Accumulators(nodes);
         for (var i = 0; i < nodes.Count; i++)
         {
-            if (place == CudaPlace.Uniform && nest is not null && hazards.Meets(nodes[i], this))
-                Barrier();
+            if (place == CudaPlace.Uniform && hazards.Meets(nodes[i], this))
+                writer.Line("dpo_barrier();");
             Node(nodes, nodes[i], place, known);
             foreach (var register in finished.Where(f => f.Value == i).Select(f => f.Key))
                 Finish(register);
@@ -290,11 +293,13 @@ internal sealed partial class CudaMethod
     private void Loop(SimdLoop loop, CudaPlace place, SimdGate known)
     {
         var variable = loop.Variable;
+        var scope = names.Scope;
         var name = loopNames[variable.Id] = names.Take(variable.Name);
         var count = ExtentOf(variable.Extent).Text;
         if (place != CudaPlace.Lane && nest?.IsLane(loop) == true)
         {
             Lanes(loop, name, count, known);
+            names.Close(scope);
             return;
         }
 
@@ -309,6 +314,7 @@ internal sealed partial class CudaMethod
             Nodes(loop.Body, inner, known);
         }
 
+        names.Close(scope);
         foreach (var owner in owners)
             owned.Remove(owner);
     }

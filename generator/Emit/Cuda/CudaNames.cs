@@ -20,8 +20,26 @@ internal sealed class CudaNames
     };
 
     private readonly HashSet<string> used;
+    private readonly List<string> taken = [];
 
     public CudaNames(CudaNames? outer = null) => used = outer is null ? new(Reserved, StringComparer.Ordinal) : new(outer.used, StringComparer.Ordinal);
+
+    /// <summary>The scope that is open: names taken from now on are free again after <see cref="Close"/>.</summary>
+    public int Scope => taken.Count;
+
+    public void Close(int scope)
+    {
+        foreach (var name in taken.Skip(scope))
+            used.Remove(name);
+        taken.RemoveRange(scope, taken.Count - scope);
+    }
+
+    /// <summary>A name that outlives the scope in which it was taken.</summary>
+    public void Keep(string name)
+    {
+        taken.Remove(name);
+        used.Add(name);
+    }
 
     /// <summary>The wished name, or with a number if it is taken.</summary>
     public string Take(string wish)
@@ -29,7 +47,8 @@ internal sealed class CudaNames
         var plain = Plain(wish);
         var name = plain;
         for (var i = 2; !used.Add(name); i++)
-            name = plain + i.ToString(CultureInfo.InvariantCulture);
+            name = plain + (char.IsDigit(plain[plain.Length - 1]) ? "_" : "") + i.ToString(CultureInfo.InvariantCulture);
+        taken.Add(name);
         return name;
     }
 

@@ -50,6 +50,9 @@ internal sealed class CudaNest
         Body = root.Body;
         while (!Items[Items.Count - 1].Variable.IsVector && Inner(Body) is { } inner)
         {
+            // What is the same for a row is computed once for it, where its elements are many.
+            if (inner.Variable.IsVector && Prologue.Count + Body.Count > 1 && !IsShort(inner))
+                break;
             Prologue.AddRange(Body.Where(n => n != inner));
             Items.Add(inner);
             Body = inner.Body;
@@ -98,8 +101,9 @@ internal sealed class CudaNest
     private static bool IsRowOf(int buffer, SimdLoop loop) =>
         SimdTree.Statements(loop).SelectMany(s => SimdTree.Accesses(s.Node)).Where(a => a.Buffer == buffer).All(a => a.Index.All(i => !Has(i, loop.Variable.Id)));
 
-    private bool IsLong(SimdLoop loop) =>
-        loop.Variable.Iterator != IteratorType.Segment && (loop.Body.OfType<SimdLoop>().Any(IsLong) || !(loop.Variable.Extent.IsFixed && loop.Variable.Extent.Constant <= Short));
+    private static bool IsLong(SimdLoop loop) => loop.Variable.Iterator != IteratorType.Segment && (loop.Body.OfType<SimdLoop>().Any(IsLong) || !IsShort(loop));
+
+    private static bool IsShort(SimdLoop loop) => loop.Variable.Extent.IsFixed && loop.Variable.Extent.Constant <= Short;
 
     private bool IsOfBlock(SimdStatement statement) =>
         statement.Node is LoopNode.Extern || SimdTree.Accesses(statement.Node).Any(a => program.Buffers[a.Buffer].Scope == BufferScope.Row);

@@ -14,7 +14,7 @@ internal sealed class CudaRoutines
         return $"dpo_{routine}_row";
     }
 
-    public string Text => string.Join("\n", Order.Where(used.Contains).Select(Of));
+    public string Text => used.Count == 0 ? "" : string.Join("\n", Order.Where(used.Contains).Select(Of).Prepend(Elements));
 
     private static string Of(string routine) => routine switch
     {
@@ -23,24 +23,31 @@ internal sealed class CudaRoutines
         _ => LogCumSumExp,
     };
 
+    private const string Elements = """
+        // An element of a row as what it is computed with.
+        template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
+        template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
+
+        """;
+
     private const string Sort = """
         // A row in order, NaN as the largest, equal values in their order: each element counts those before it.
-        template <class X, class Y, class P>
-        DPO_DEVICE void dpo_sort_row(const X *x, long long xStride, Y *y, long long yStride, P *places, long long placeStride, long long count, bool descending)
+        template <class X, class Y>
+        DPO_DEVICE void dpo_sort_row(const X *x, long long xStride, Y *y, long long yStride, long long *places, long long placeStride, long long count, bool descending)
         {
             for (long long i = dpo_thread(); i < count; i += dpo_threads())
             {
-                const real value = dpo_load(x, i * xStride);
+                const Y value = dpo_element_of(x, i * xStride, Y());
                 long long place = 0;
                 for (long long k = 0; k < count; k++)
                 {
-                    const real other = dpo_load(x, k * xStride);
+                    const Y other = dpo_element_of(x, k * xStride, Y());
                     const bool isLess = other < value || (dpo_isnan(value) && !dpo_isnan(other));
                     const bool isMore = other > value || (dpo_isnan(other) && !dpo_isnan(value));
                     place += (descending ? isMore : isLess) || (!isLess && !isMore && k < i) ? 1 : 0;
                 }
 
-                dpo_store(y, place * yStride, value);
+                y[place * yStride] = value;
                 places[place * placeStride] = i;
             }
         }
@@ -48,18 +55,21 @@ internal sealed class CudaRoutines
         """;
 
     private const string CumSum = """
+        DPO_DEVICE real dpo_total(dpo_sum sum) { return sum.value(); }
+        DPO_DEVICE long long dpo_total(dpo_whole_sum sum) { return sum.total; }
+
         // Sums of a row up to each element, or from the end.
         template <class X, class Y>
         DPO_DEVICE void dpo_cumsum_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
         {
             if (dpo_thread() != 0)
                 return;
-            dpo_sum sum;
+            auto sum = dpo_sum_of(Y());
             for (long long k = 0; k < count; k++)
             {
                 const long long i = reverse ? count - 1 - k : k;
-                sum.add(dpo_load(x, i * xStride));
-                dpo_store(y, i * yStride, sum.value());
+                sum.combine(dpo_sum_of(dpo_element_of(x, i * xStride, Y())));
+                y[i * yStride] = dpo_total(sum);
             }
         }
 
@@ -79,7 +89,7 @@ internal sealed class CudaRoutines
                 sum.add(dpo_load(x, i * xStride));
                 dpo_logsumexp whole = sum;
                 whole.finish();
-                dpo_store(y, i * yStride, whole.value());
+                y[i * yStride] = whole.value();
             }
         }
 
