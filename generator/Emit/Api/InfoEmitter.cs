@@ -8,7 +8,7 @@ namespace Dpo.Autodiff.Generator.Emit.Api;
 /// <summary><c>Fused.NameInfo</c>, in a file of its own: the objective as texts.</summary>
 internal static class InfoEmitter
 {
-    public static string Emit(ObjectiveNames names, IReadOnlyList<ObjectiveFormula> formulas, Documentation documentation, string kernels)
+    public static string Emit(ObjectiveNames names, IReadOnlyList<ObjectiveFormula> formulas, Documentation documentation, string kernels, IEnumerable<string> cudaTexts)
     {
         var objective = names.Objective;
         var writer = GeneratedFile.New();
@@ -42,7 +42,7 @@ internal static class InfoEmitter
                 LongText(writer, PerVariant(objective.Variants.Select(Plan)));
                 writer.Line("CpuSource =");
                 LongText(writer, kernels);
-                writer.Line("CudaSource = \"\",");
+                writer.Line($"CudaSource = global::Dpo.Autodiff.Cuda.CudaText.Whole([{string.Join(", ", cudaTexts)}]),");
             }
         }
 
@@ -87,7 +87,7 @@ internal static class InfoEmitter
     }
 
     /// <summary>A raw string, whatever quotes the text has.</summary>
-    private static void Text(SourceWriter writer, string text, string end)
+    public static void Text(SourceWriter writer, string text, string end)
     {
         var quotes = "\"\"\"";
         while (text.Contains(quotes))

@@ -47,7 +47,7 @@ public static class ObjectiveFiles
         return
         [
             new SourceFile(hint + ".g.cs", writer.ToString().TrimEnd('\n') + "\n"),
-            new SourceFile(hint + ".Info.g.cs", InfoEmitter.Emit(names, formulas, documentation, kernels)),
+            new SourceFile(hint + ".Info.g.cs", InfoEmitter.Emit(names, formulas, documentation, kernels, plan.CudaTexts)),
         ];
     }
 

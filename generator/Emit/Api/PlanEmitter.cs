@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dpo.Autodiff.Generator.Emit.Cuda;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Model;
 using Dpo.Autodiff.Generator.Passes;
@@ -16,6 +17,7 @@ internal sealed class PlanEmitter
 
     private readonly ObjectiveNames names;
     private readonly CompiledObjective objective;
+    private readonly List<(string Kernel, CudaPlan Plan)> cuda = [];
 
     public PlanEmitter(ObjectiveNames names)
     {
@@ -42,6 +44,8 @@ internal sealed class PlanEmitter
             Choose(writer);
             for (var i = 0; i < objective.Variants.Count; i++)
                 ScalarsOf(writer, i);
+            foreach (var (kernel, plan) in cuda)
+                CudaText(writer, kernel, plan);
             if (!HasUniformGradients)
                 GradientLookup(writer);
             Eager(writer);
@@ -156,8 +160,29 @@ internal sealed class PlanEmitter
                         writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}{(storage.IsStored(buffer.Id) ? ", true" : "")}), // {buffer.Name}"));
                 }
 
-            writer.Line(donations == 0 ? "])," : InvariantText.Of($"], donations: {donations}UL),"));
+            writer.Line("],");
+            if (donations != 0)
+                writer.Line(InvariantText.Of($"donations: {donations}UL,"));
+            var name = KernelName(names, index, kernel);
+            var plan = CudaEmitter.Emit(program, name, names.Axes.ToEquatableArray());
+            cuda.Add((name, plan));
+            writer.Line("cuda:");
+            using (writer.Indented())
+                new CudaProgramEmitter(plan, Size, buffer => Slot(program, buffer)).Emit(writer, names.Name, CudaTextName(name), "),");
         }
+    }
+
+    /// <summary>The methods that have the text of CUDA kernels, after <see cref="Emit"/>.</summary>
+    public IEnumerable<string> CudaTexts => cuda.Select(c => $"{names.PlanType}.{CudaTextName(c.Kernel)}()");
+
+    private static string CudaTextName(string kernel) => "CudaText" + kernel;
+
+    private static void CudaText(SourceWriter writer, string kernel, CudaPlan plan)
+    {
+        writer.Line("/// <summary>CUDA C, after its prelude.</summary>");
+        writer.Line($"internal static string {CudaTextName(kernel)}() => global::System.Text.Encoding.UTF8.GetString(");
+        InfoEmitter.Text(writer, plan.Source, "u8);");
+        writer.Line();
     }
 
     /// <summary>The gradients that may be written over what the user donates: by a kernel that cannot fail any more.</summary>

@@ -12,6 +12,9 @@ internal interface ICudaDevice
     /// </summary>
     nint Faults { get; }
 
+    /// <summary>The most blocks of a launch: as many as run at once. Each takes several items, by grid stride.</summary>
+    long MostBlocks(int threads) => Multiprocessors * Math.Max(1L, 2048 / threads);
+
     /// <summary>The number of threads in a block: a multiple of 32.</summary>
     int BlockSize(int preferred);
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dpo.Autodiff.Cpu;
+using Dpo.Autodiff.Cuda;
 using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Execution;
@@ -66,14 +67,26 @@ internal static class BindingProblem
         parameter?.Name ?? "",
         $"{parameter?.Name ?? "an index"} has {Number(fault.Index)}{(position.IsEmpty ? "" : $" at [{string.Join(", ", position.ToArray().Select(Number))}]")}, which is out of range of an axis of size {Number(fault.Extent)}.");
 
+    /// <summary>As a card finds it: after the call.</summary>
+    internal static ObjectiveArgumentException WasOutOfRange(ObjectiveSpec spec, TensorParameter? parameter, long index, string axis) => new(
+        spec.Name,
+        parameter?.Name ?? "",
+        $"in an earlier call, {parameter?.Name ?? "an index"} had {Number(index)}, which is out of range of the axis {axis}. What depends on it is NaN.");
+
     internal static ObjectiveArgumentException TooSmall(ObjectiveSpec spec, int axis, long size) =>
         new(spec.Name, spec.Parameters[0].Name, $"the tensors are too small: axis {Number(axis)} of a result would have size {Number(size)}.");
 
     /// <summary>A backend that was asked for by name must be the one that answers.</summary>
-    internal static void ThrowIfOutOfReach(ObjectiveSpec spec, Backend backend, int deviceType)
+    internal static void ThrowIfOutOfReach(ObjectiveSpec spec, Backend backend, int deviceType, int deviceIndex)
     {
         if (backend == Backend.Cuda)
-            throw new InvalidOperationException($"{BackendChoice.Variable} is 'cuda', but {spec.Name} has no CUDA kernels: 'torch' runs on every device.");
+        {
+            if (CudaChoice.Of(deviceType, deviceIndex) is not null)
+                return;
+            var reason = deviceType == (int)TorchSharp.DeviceType.CUDA ? "there is no driver or compiler for their card" : "they are not on a CUDA device";
+            throw new InvalidOperationException($"{BackendChoice.Variable} is 'cuda', but its kernels cannot run on the tensors of {spec.Name}: {reason}. 'torch' runs on every device.");
+        }
+
         if (deviceType >= 0 && deviceType != (int)TorchSharp.DeviceType.CPU)
             throw new InvalidOperationException($"{BackendChoice.Variable} is 'simd', but the tensors of {spec.Name} are not on the CPU: 'torch' runs on every device.");
     }

@@ -16,7 +16,7 @@ internal static class Donation
     internal static ulong Of(ObjectiveSpec spec, ObjectiveVariant variant, ReadOnlySpan<nint> parameters, ulong needs, bool isDouble, bool allowsLeaves)
     {
         var donations = variant.Gradient.Donations & needs;
-        if (donations == 0 || spec.IsChecked || KernelCall.UsesTorch(parameters))
+        if (donations == 0 || spec.IsChecked || KernelCall.UsesTorch(variant, parameters))
             return 0;
         var computeType = isDouble ? ScalarType.Float64 : ScalarType.Float32;
         for (var k = 0; k < variant.Gradients.Length; k++)

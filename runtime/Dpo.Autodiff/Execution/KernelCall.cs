@@ -1,3 +1,4 @@
+using Dpo.Autodiff.Cuda;
 using Dpo.Autodiff.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -99,7 +100,7 @@ internal readonly ref struct KernelCall
     /// <param name="outputs">Receives results, then gradients, then residuals (of loop kernels alone); all 0 before.</param>
     internal void Run(bool isRecorded, Span<nint> outputs)
     {
-        if (isRecorded || UsesTorch(Parameters) || LacksResiduals)
+        if (isRecorded || UsesTorch(Variant, Parameters) || LacksResiduals)
         {
             var torch = Role switch
             {
@@ -118,21 +119,35 @@ internal readonly ref struct KernelCall
             KernelRole.ValueAndResiduals => Variant.ValueAndResiduals!,
             _ => Variant.Gradient,
         };
-        LoopCall.Run(kernel, this, outputs);
+        if (Device(Parameters, out var place) is { } device)
+            CudaCall.Run(kernel.Cuda!, device, place, this, outputs);
+        else
+            LoopCall.Run(kernel, this, outputs);
     }
 
-    /// <summary>Whether loop kernels cannot run on the tensors, or are not wanted.</summary>
-    internal static bool UsesTorch(ReadOnlySpan<nint> parameters)
+    /// <summary>Whether neither loop kernels nor CUDA kernels can run on the tensors, or they are not wanted.</summary>
+    internal static bool UsesTorch(ObjectiveVariant variant, ReadOnlySpan<nint> parameters)
     {
         if (BackendChoice.Current == Backend.Torch)
             return true;
+        if (Device(parameters, out var place) is not null)
+            return variant.Value.Cuda is null;
+        return place.Type >= 0 && place.Type != (int)DeviceType.CPU;
+    }
+
+    /// <summary>The device whose kernels run on the tensors; null where none is theirs.</summary>
+    internal static ICudaDevice? Device(ReadOnlySpan<nint> parameters, out (int Type, int Index) place)
+    {
+        place = (-1, -1);
         foreach (var handle in parameters)
         {
-            if (handle != 0)
-                return TensorHandle.Device(handle).Type != (int)DeviceType.CPU;
+            if (handle == 0)
+                continue;
+            place = TensorHandle.Device(handle);
+            return CudaChoice.Of(place.Type, place.Index);
         }
 
-        return false;
+        return null;
     }
 
     /// <summary>The dtype that a result or gradient has for the caller.</summary>

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Numerics;
 using Dpo.Autodiff.Native;
 using static TorchSharp.torch;
 
@@ -37,7 +38,7 @@ public static class ObjectiveRun
         // Where one scalar is all that a backward can start from, the gradients are known but for a factor: the forward computes them in
         // the same loops as the value, which the backward would have to run again. Not where it need not, because what costs most is kept
         // and small, while the gradients are large and would wait in memory.
-        var usesTorch = needs != 0 && KernelCall.UsesTorch(handles);
+        var usesTorch = needs != 0 && KernelCall.UsesTorch(variant, handles);
         var donated = Donation.Of(spec, variant, handles, needs, isDouble, allowsLeaves: false);
         var keepsResiduals = variant.ValueAndResiduals is not null && !usesTorch;
         var isPrecomputed = differentiable is [0] && variant.Results[0].IsScalar && donated == 0 && !(keepsResiduals && IsLarge(variant, handles, needs));
@@ -148,7 +149,7 @@ public static class ObjectiveRun
         {
             recorded.Keep(made.AsSpan(results));
             made.AsSpan(0, results).CopyTo(outputs);
-            using var one = upstream is null ? ones([], call.ComputeType) : null;
+            using var one = upstream is null ? One(joint.Parameters[variant.Gradients[BitOperations.TrailingZeroCount(donated)]], call.ComputeType) : null;
             var upstreams = new nint[variant.DifferentiableResults.Length];
             upstreams[Array.IndexOf(variant.DifferentiableResults, 0)] = (upstream ?? one!).Handle;
             recorded.Backward(upstreams, isRecorded: false, new GivenInputs(joint.Parameters), outputs[results..]);
@@ -162,6 +163,13 @@ public static class ObjectiveRun
         {
             recorded.Dispose();
         }
+    }
+
+    // Where another tensor is.
+    private static Tensor One(nint like, ScalarType dtype)
+    {
+        var device = TensorHandle.Borrow(like, static tensor => tensor.device);
+        return ones([], dtype, device);
     }
 
     // The handle and dtype of each tensor. Returns whether the compute type is double: as in torch, numbers without dimensions count only

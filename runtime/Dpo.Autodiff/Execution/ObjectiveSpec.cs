@@ -68,7 +68,7 @@ public sealed class ObjectiveSpec(string name, string[] axes, TensorParameter[] 
             extent = Math.Max(extent, 0);
         var backend = BackendChoice.Current;
         if (backend is Backend.Simd or Backend.Cuda)
-            BindingProblem.ThrowIfOutOfReach(this, backend, device.Type);
+            BindingProblem.ThrowIfOutOfReach(this, backend, device.Type, device.Index);
         return isFloating && backend != Backend.Eager;
     }
 

@@ -97,6 +97,20 @@ internal static unsafe class TensorHandle
         return handle != 0 ? handle : throw LastError();
     }
 
+    /// <summary>A new tensor on a device, not initialised.</summary>
+    internal static nint Empty(ScalarType dtype, ReadOnlySpan<long> sizes, (int Type, int Index) device)
+    {
+        if (device.Type == (int)TorchSharp.DeviceType.CPU)
+            return Empty(dtype, sizes, out _);
+        if (!UsesExports)
+            return Release(empty(sizes, dtype, new Device((TorchSharp.DeviceType)device.Type, device.Index)));
+        fixed (long* first = sizes)
+        {
+            var handle = TorchExports.Empty(first, sizes.Length, (sbyte)dtype, device.Type, device.Index, 0);
+            return handle != 0 ? handle : throw LastError();
+        }
+    }
+
     /// <summary>
     /// A tensor of contiguous memory that is not its own and outlives it; where the exports are not used, of a copy of it.
     /// </summary>
