@@ -683,7 +683,27 @@ static partial class C
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "CrossEntropy",
+                            CudaTextCrossEntropyValue0,
+                            [
+                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
+                            ],
+                            [
+                                new(1, "vocab"),
+                            ],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 w0 w1 n0 n1 f c"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 w0 w1 g0 g1"),
+                            ])),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndGradient0>,
                     11,
@@ -693,7 +713,35 @@ static partial class C
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "CrossEntropy",
+                            CudaTextCrossEntropyValueAndGradient0,
+                            [
+                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("max3All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
+                                new("sum7All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
+                                new("sum18", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
+                                new("sum19", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum19Parts
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
+                            ],
+                            [
+                                new(1, "vocab"),
+                            ],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b4 b5 b6 w0 w1 n0 n1 f c"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b7 b8 w0 w1 g0 g1"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b4 b5 b6 b8 n0 n1 u", 1UL),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage3_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b3 b7 b8"),
+                            ])),
                 ValueAndResiduals = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndResiduals0>,
                     9,
@@ -704,7 +752,30 @@ static partial class C
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept2
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept3
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "CrossEntropy",
+                            CudaTextCrossEntropyValueAndResiduals0,
+                            [
+                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                                new("kept2", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                                new("kept3", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // kept3Parts
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
+                            ],
+                            [
+                                new(1, "vocab"),
+                            ],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 b4 w0 w1 n0 n1 f c"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 b5 w0 w1 g0 g1"),
+                            ])),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyGradient0>,
                     7,
@@ -716,7 +787,26 @@ static partial class C
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept2
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept3
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
-                    ], donations: 1UL),
+                    ],
+                    donations: 1UL,
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "CrossEntropy",
+                            CudaTextCrossEntropyGradient0,
+                            [
+                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                                new("kept2", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                                new("kept3", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                                new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b3 b4 b5 b6 n0 n1 u", 1UL),
+                            ])),
                 TorchValue = new(
                     CrossEntropyTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer)],
@@ -741,6 +831,317 @@ static partial class C
             private static void Scalars0(global::System.ReadOnlySpan<global::TorchSharp.torch.Tensor?> tensors, global::System.ReadOnlySpan<long> extents, global::System.Span<double> scalars)
             {
             }
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextCrossEntropyValue0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_logits
+                #define STORE_logits real
+                #endif
+                #ifndef STORE_label
+                #define STORE_label long long
+                #endif
+                #ifndef STORE_Value
+                #define STORE_Value real
+                #endif
+
+                // max2[token] = max[vocab](logits)
+                // sum6[token] = sum[vocab](exp(logits - max2))
+                // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
+                // sum18 = sum([label != -100])
+                DPO_KERNEL(CrossEntropyValue0_stage1)(const STORE_logits *logits, const STORE_label *label, real *sum18Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
+                {
+                    dpo_sum sum18Part;
+                    dpo_sum sum17Part;
+                    for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
+                    {
+                        const long long labelValue = dpo_load_integer(label, token);
+                        const bool v1 = labelValue != (-100LL);
+                        if (dpo_thread() == 0)
+                            sum18Part.add(v1 ? (real)1 : (real)0);
+                        real max2Part = dpo_lowest((real)0);
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            max2Part = dpo_maximum(max2Part, logitsValue);
+                        }
+                        const real max2 = dpo_block_max(max2Part);
+                        dpo_sum sum6Part;
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            sum6Part.add(dpo_exp(logitsValue - max2));
+                        }
+                        const real sum6 = dpo_block_sum(sum6Part);
+                        const long long v9 = (labelValue == (-100LL)) ? 0LL : labelValue;
+                        const bool v9Exists = v9 >= 0 && v9 < vocabSize;
+                        if (v1 && !v9Exists)
+                            DPO_FAULT(faults, faultCode + 0, v9);
+                        const real logitsValue = v1 ? (v9Exists ? dpo_load(logits, token * vocabSize + v9) : dpo_nan((real)0)) : (real)0;
+                        if (dpo_thread() == 0)
+                            sum17Part.add(v1 ? (-((logitsValue - max2) - dpo_log(sum6))) : (real)0);
+                    }
+                    const real sum18Block = dpo_block_sum(sum18Part);
+                    if (dpo_thread() == 0)
+                        sum18Parts[dpo_block()] = sum18Block;
+                    const real sum17Block = dpo_block_sum(sum17Part);
+                    if (dpo_thread() == 0)
+                        sum17Parts[dpo_block()] = sum17Block;
+                }
+
+                // L = sum17 / sum18
+                DPO_KERNEL(CrossEntropyValue0_stage2_total)(STORE_Value *Value, real *sum18Parts, real *sum17Parts, long long parts, long long parts2)
+                {
+                    dpo_sum sum18Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum18Part.add(sum18Parts[i]);
+                    const real sum18Total = dpo_block_sum(sum18Part);
+                    dpo_sum sum17Part;
+                    for (long long i2 = dpo_thread(); i2 < parts2; i2 += dpo_threads())
+                        sum17Part.add(sum17Parts[i2]);
+                    const real sum17Total = dpo_block_sum(sum17Part);
+                    const real ValueValue = sum17Total / sum18Total;
+                    if (dpo_thread() == 0)
+                        dpo_store(Value, 0, ValueValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextCrossEntropyValueAndGradient0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_logits
+                #define STORE_logits real
+                #endif
+                #ifndef STORE_label
+                #define STORE_label long long
+                #endif
+                #ifndef STORE_d_Value
+                #define STORE_d_Value real
+                #endif
+                #ifndef STORE_Value
+                #define STORE_Value real
+                #endif
+                #ifndef STORE_d_logits
+                #define STORE_d_logits real
+                #endif
+
+                // max3All[token] = max[vocab](logits)
+                // sum7All[token] = sum[vocab](exp(logits - max3All))
+                // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
+                // sum19 = sum([label != -100])
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19Parts, real *sum18Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
+                {
+                    dpo_sum sum19Part;
+                    dpo_sum sum18Part;
+                    for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
+                    {
+                        const long long labelValue = dpo_load_integer(label, token);
+                        const bool v1 = labelValue != (-100LL);
+                        if (dpo_thread() == 0)
+                            sum19Part.add(v1 ? (real)1 : (real)0);
+                        real max3Part = dpo_lowest((real)0);
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            max3Part = dpo_maximum(max3Part, logitsValue);
+                        }
+                        const real max3 = dpo_block_max(max3Part);
+                        if (dpo_thread() == 0 && d_logits)
+                            max3All[token] = max3;
+                        dpo_sum sum7Part;
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            sum7Part.add(dpo_exp(logitsValue - max3));
+                        }
+                        const real sum7 = dpo_block_sum(sum7Part);
+                        if (dpo_thread() == 0 && d_logits)
+                            sum7All[token] = sum7;
+                        const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
+                        const bool v10Exists = v10 >= 0 && v10 < vocabSize;
+                        if (v1 && !v10Exists)
+                            DPO_FAULT(faults, faultCode + 0, v10);
+                        const real logitsValue = v1 ? (v10Exists ? dpo_load(logits, token * vocabSize + v10) : dpo_nan((real)0)) : (real)0;
+                        if (dpo_thread() == 0)
+                            sum18Part.add(v1 ? (-((logitsValue - max3) - dpo_log(sum7))) : (real)0);
+                    }
+                    const real sum19Block = dpo_block_sum(sum19Part);
+                    if (dpo_thread() == 0)
+                        sum19Parts[dpo_block()] = sum19Block;
+                    const real sum18Block = dpo_block_sum(sum18Part);
+                    if (dpo_thread() == 0)
+                        sum18Parts[dpo_block()] = sum18Block;
+                }
+
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage2_total)(real *sum18, real *sum19, real *sum19Parts, real *sum18Parts, long long parts, long long parts2)
+                {
+                    dpo_sum sum19Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum19Part.add(sum19Parts[i]);
+                    const real sum19Total = dpo_block_sum(sum19Part);
+                    if (dpo_thread() == 0)
+                        sum19[0] = sum19Total;
+                    dpo_sum sum18Part;
+                    for (long long i2 = dpo_thread(); i2 < parts2; i2 += dpo_threads())
+                        sum18Part.add(sum18Parts[i2]);
+                    const real sum18Total = dpo_block_sum(sum18Part);
+                    if (dpo_thread() == 0)
+                        sum18[0] = sum18Total;
+                }
+
+                // d_logits[token vocab] = where(label != -100, ..., 0)
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19, long long tokenSize, long long vocabSize, double absentUpstream)
+                {
+                    const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
+                    const real sum19Value = sum19[0];
+                    const real v24 = d_ValueValue / sum19Value;
+                    const real v25 = -v24;
+                    for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
+                    {
+                        const long long labelValue = dpo_load_integer(label, token);
+                        const bool v18 = labelValue != (-100LL);
+                        const long long v20 = (labelValue == (-100LL)) ? 0LL : labelValue;
+                        const real max3AllValue = max3All[token];
+                        const real sum7AllValue = sum7All[token];
+                        const real v32 = v24 / sum7AllValue;
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            dpo_store(d_logits, token * vocabSize + vocab, v18 ? (((v20 == vocab) ? v25 : (real)0) + (dpo_exp(logitsValue - max3AllValue) * v32)) : (real)0);
+                        }
+                    }
+                }
+
+                // L = sum18 / sum19
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage3_total)(STORE_Value *Value, real *sum18, real *sum19)
+                {
+                    const real sum18Value = sum18[0];
+                    const real sum19Value = sum19[0];
+                    const real ValueValue = sum18Value / sum19Value;
+                    if (dpo_thread() == 0)
+                        dpo_store(Value, 0, ValueValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextCrossEntropyValueAndResiduals0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_logits
+                #define STORE_logits real
+                #endif
+                #ifndef STORE_label
+                #define STORE_label long long
+                #endif
+                #ifndef STORE_Value
+                #define STORE_Value real
+                #endif
+
+                // kept1[token] = max[vocab](logits)
+                // kept2[token] = sum[vocab](exp(logits - kept1))
+                // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
+                // kept3 = sum([label != -100])
+                DPO_KERNEL(CrossEntropyValueAndResiduals0_stage1)(const STORE_logits *logits, const STORE_label *label, real *kept1, real *kept2, real *kept3Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
+                {
+                    dpo_sum kept3Part;
+                    dpo_sum sum17Part;
+                    for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
+                    {
+                        const long long labelValue = dpo_load_integer(label, token);
+                        const bool v1 = labelValue != (-100LL);
+                        if (dpo_thread() == 0)
+                            kept3Part.add(v1 ? (real)1 : (real)0);
+                        real max2Part = dpo_lowest((real)0);
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            max2Part = dpo_maximum(max2Part, logitsValue);
+                        }
+                        const real max2 = dpo_block_max(max2Part);
+                        if (dpo_thread() == 0)
+                            kept1[token] = max2;
+                        dpo_sum sum6Part;
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            sum6Part.add(dpo_exp(logitsValue - max2));
+                        }
+                        const real sum6 = dpo_block_sum(sum6Part);
+                        if (dpo_thread() == 0)
+                            kept2[token] = sum6;
+                        const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
+                        const bool v10Exists = v10 >= 0 && v10 < vocabSize;
+                        if (v1 && !v10Exists)
+                            DPO_FAULT(faults, faultCode + 0, v10);
+                        const real logitsValue = v1 ? (v10Exists ? dpo_load(logits, token * vocabSize + v10) : dpo_nan((real)0)) : (real)0;
+                        if (dpo_thread() == 0)
+                            sum17Part.add(v1 ? (-((logitsValue - max2) - dpo_log(sum6))) : (real)0);
+                    }
+                    const real kept3Block = dpo_block_sum(kept3Part);
+                    if (dpo_thread() == 0)
+                        kept3Parts[dpo_block()] = kept3Block;
+                    const real sum17Block = dpo_block_sum(sum17Part);
+                    if (dpo_thread() == 0)
+                        sum17Parts[dpo_block()] = sum17Block;
+                }
+
+                // L = sum17 / kept3
+                DPO_KERNEL(CrossEntropyValueAndResiduals0_stage2_total)(STORE_Value *Value, real *kept3, real *kept3Parts, real *sum17Parts, long long parts, long long parts2)
+                {
+                    dpo_sum kept3Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        kept3Part.add(kept3Parts[i]);
+                    const real kept3Total = dpo_block_sum(kept3Part);
+                    if (dpo_thread() == 0)
+                        kept3[0] = kept3Total;
+                    dpo_sum sum17Part;
+                    for (long long i2 = dpo_thread(); i2 < parts2; i2 += dpo_threads())
+                        sum17Part.add(sum17Parts[i2]);
+                    const real sum17Total = dpo_block_sum(sum17Part);
+                    const real ValueValue = sum17Total / kept3Total;
+                    if (dpo_thread() == 0)
+                        dpo_store(Value, 0, ValueValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextCrossEntropyGradient0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_logits
+                #define STORE_logits real
+                #endif
+                #ifndef STORE_label
+                #define STORE_label long long
+                #endif
+                #ifndef STORE_d_Value
+                #define STORE_d_Value real
+                #endif
+                #ifndef STORE_d_logits
+                #define STORE_d_logits real
+                #endif
+
+                // d_logits[token vocab] = where(label != -100, ..., 0)
+                DPO_KERNEL(CrossEntropyGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, const real *kept1, const real *kept2, const real *kept3, STORE_d_logits *d_logits, long long tokenSize, long long vocabSize, double absentUpstream)
+                {
+                    const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
+                    const real kept3Value = kept3[0];
+                    const real v7 = d_ValueValue / kept3Value;
+                    const real v8 = -v7;
+                    for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
+                    {
+                        const long long labelValue = dpo_load_integer(label, token);
+                        const bool v1 = labelValue != (-100LL);
+                        const long long v3 = (labelValue == (-100LL)) ? 0LL : labelValue;
+                        const real kept1Value = kept1[token];
+                        const real kept2Value = kept2[token];
+                        const real v15 = v7 / kept2Value;
+                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        {
+                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
+                            dpo_store(d_logits, token * vocabSize + vocab, v1 ? (((v3 == vocab) ? v8 : (real)0) + (dpo_exp(logitsValue - kept1Value) * v15)) : (real)0);
+                        }
+                    }
+                }
+                """u8);
 
             /// <summary>The method itself.</summary>
             internal static global::TorchSharp.torch.Tensor[] Eager(global::TorchSharp.torch.Tensor logits, global::TorchSharp.torch.Tensor label)

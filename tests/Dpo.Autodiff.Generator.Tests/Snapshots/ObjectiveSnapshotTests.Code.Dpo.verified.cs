@@ -480,7 +480,28 @@ static partial class C
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // loss
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // chosenReward
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejectedReward
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "Dpo",
+                            CudaTextDpoValue0,
+                            [
+                                new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum10Parts
+                            ],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b5 b6 w0 n0 s0"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b4 w0 g0 s1"),
+                            ])),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<DpoValueAndGradient0>,
                     11,
@@ -495,7 +516,31 @@ static partial class C
                         new(7, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejectedReward
                         new(8, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_chosen
                         new(9, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_rejected
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "Dpo",
+                            CudaTextDpoValueAndGradient0,
+                            [
+                                new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum11Parts
+                            ],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b4 b6 b7 b8 b9 w0 n0 s0 s3 u"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b5 w0 g0 s1"),
+                            ])),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<DpoGradient0>,
                     7,
@@ -507,7 +552,25 @@ static partial class C
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_loss
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_chosen
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_rejected
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "Dpo",
+                            CudaTextDpoGradient0,
+                            [
+                                new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b4 b5 b6 n0 s0 s3 u", 3UL),
+                            ])),
                 TorchValue = new(
                     DpoTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real)],
@@ -540,6 +603,194 @@ static partial class C
                 double s4 = -beta;
                 scalars[4] = s4;
             }
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextDpoValue0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_chosen
+                #define STORE_chosen real
+                #endif
+                #ifndef STORE_rejected
+                #define STORE_rejected real
+                #endif
+                #ifndef STORE_referenceChosen
+                #define STORE_referenceChosen real
+                #endif
+                #ifndef STORE_referenceRejected
+                #define STORE_referenceRejected real
+                #endif
+                #ifndef STORE_loss
+                #define STORE_loss real
+                #endif
+                #ifndef STORE_chosenReward
+                #define STORE_chosenReward real
+                #endif
+                #ifndef STORE_rejectedReward
+                #define STORE_rejectedReward real
+                #endif
+
+                // chosenReward[pair] = beta * (chosen - referenceChosen)
+                // rejectedReward[pair] = beta * (rejected - referenceRejected)
+                // sum10 = sum(logsigmoid(chosenReward - rejectedReward))
+                DPO_KERNEL(DpoValue0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, real *sum10Parts, long long pairSize, double beta)
+                {
+                    dpo_sum sum10Part;
+                    for (long long pair = dpo_block() * dpo_threads() + dpo_thread(); pair < pairSize; pair += dpo_blocks() * dpo_threads())
+                    {
+                        const real chosenValue = dpo_load(chosen, pair);
+                        const real referenceChosenValue = dpo_load(referenceChosen, pair);
+                        const real chosenRewardValue = (chosenValue - referenceChosenValue) * (real)beta;
+                        dpo_store(chosenReward, pair, chosenRewardValue);
+                        const real rejectedValue = dpo_load(rejected, pair);
+                        const real referenceRejectedValue = dpo_load(referenceRejected, pair);
+                        const real rejectedRewardValue = (rejectedValue - referenceRejectedValue) * (real)beta;
+                        dpo_store(rejectedReward, pair, rejectedRewardValue);
+                        sum10Part.add(dpo_logsigmoid(chosenRewardValue - rejectedRewardValue));
+                    }
+                    const real sum10Block = dpo_block_sum(sum10Part);
+                    if (dpo_thread() == 0)
+                        sum10Parts[dpo_block()] = sum10Block;
+                }
+
+                // loss = -sum10 / |pair|
+                DPO_KERNEL(DpoValue0_stage2_total)(STORE_loss *loss, real *sum10Parts, long long parts, double scalar1)
+                {
+                    dpo_sum sum10Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum10Part.add(sum10Parts[i]);
+                    const real sum10Total = dpo_block_sum(sum10Part);
+                    const real lossValue = -(sum10Total / (real)scalar1);
+                    if (dpo_thread() == 0)
+                        dpo_store(loss, 0, lossValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextDpoValueAndGradient0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_chosen
+                #define STORE_chosen real
+                #endif
+                #ifndef STORE_rejected
+                #define STORE_rejected real
+                #endif
+                #ifndef STORE_referenceChosen
+                #define STORE_referenceChosen real
+                #endif
+                #ifndef STORE_referenceRejected
+                #define STORE_referenceRejected real
+                #endif
+                #ifndef STORE_d_loss
+                #define STORE_d_loss real
+                #endif
+                #ifndef STORE_loss
+                #define STORE_loss real
+                #endif
+                #ifndef STORE_chosenReward
+                #define STORE_chosenReward real
+                #endif
+                #ifndef STORE_rejectedReward
+                #define STORE_rejectedReward real
+                #endif
+                #ifndef STORE_d_chosen
+                #define STORE_d_chosen real
+                #endif
+                #ifndef STORE_d_rejected
+                #define STORE_d_rejected real
+                #endif
+
+                // chosenReward[pair] = beta * (chosen - referenceChosen)
+                // rejectedReward[pair] = beta * (rejected - referenceRejected)
+                // sum11 = sum(logsigmoid(chosenReward - rejectedReward))
+                // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(rejectedReward - chosenReward)
+                // d_chosen[pair] = -d_rejected
+                DPO_KERNEL(DpoValueAndGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, real *sum11Parts, long long pairSize, double beta, double scalar3, double absentUpstream)
+                {
+                    const real d_lossValue = d_loss ? dpo_load(d_loss, 0) : (real)absentUpstream;
+                    const real v13 = d_lossValue * (real)scalar3;
+                    dpo_sum sum11Part;
+                    for (long long pair = dpo_block() * dpo_threads() + dpo_thread(); pair < pairSize; pair += dpo_blocks() * dpo_threads())
+                    {
+                        const real chosenValue = dpo_load(chosen, pair);
+                        const real referenceChosenValue = dpo_load(referenceChosen, pair);
+                        const real chosenRewardValue = (chosenValue - referenceChosenValue) * (real)beta;
+                        dpo_store(chosenReward, pair, chosenRewardValue);
+                        const real rejectedValue = dpo_load(rejected, pair);
+                        const real referenceRejectedValue = dpo_load(referenceRejected, pair);
+                        const real rejectedRewardValue = (rejectedValue - referenceRejectedValue) * (real)beta;
+                        dpo_store(rejectedReward, pair, rejectedRewardValue);
+                        const real v8 = chosenRewardValue - rejectedRewardValue;
+                        sum11Part.add(dpo_logsigmoid(v8));
+                        const real d_rejectedValue = dpo_sigmoid(-v8) * v13;
+                        if (d_rejected)
+                            dpo_store(d_rejected, pair, d_rejectedValue);
+                        if (d_chosen)
+                            dpo_store(d_chosen, pair, -d_rejectedValue);
+                    }
+                    const real sum11Block = dpo_block_sum(sum11Part);
+                    if (dpo_thread() == 0)
+                        sum11Parts[dpo_block()] = sum11Block;
+                }
+
+                // loss = -sum11 / |pair|
+                DPO_KERNEL(DpoValueAndGradient0_stage2_total)(STORE_loss *loss, real *sum11Parts, long long parts, double scalar1)
+                {
+                    dpo_sum sum11Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum11Part.add(sum11Parts[i]);
+                    const real sum11Total = dpo_block_sum(sum11Part);
+                    const real lossValue = -(sum11Total / (real)scalar1);
+                    if (dpo_thread() == 0)
+                        dpo_store(loss, 0, lossValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextDpoGradient0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_chosen
+                #define STORE_chosen real
+                #endif
+                #ifndef STORE_rejected
+                #define STORE_rejected real
+                #endif
+                #ifndef STORE_referenceChosen
+                #define STORE_referenceChosen real
+                #endif
+                #ifndef STORE_referenceRejected
+                #define STORE_referenceRejected real
+                #endif
+                #ifndef STORE_d_loss
+                #define STORE_d_loss real
+                #endif
+                #ifndef STORE_d_chosen
+                #define STORE_d_chosen real
+                #endif
+                #ifndef STORE_d_rejected
+                #define STORE_d_rejected real
+                #endif
+
+                // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(beta * (rejected - referenceRejected) - beta * (chosen - referenceChosen))
+                // d_chosen[pair] = -d_rejected
+                DPO_KERNEL(DpoGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, long long pairSize, double beta, double scalar3, double absentUpstream)
+                {
+                    const real d_lossValue = d_loss ? dpo_load(d_loss, 0) : (real)absentUpstream;
+                    const real v12 = d_lossValue * (real)scalar3;
+                    for (long long pair = dpo_block() * dpo_threads() + dpo_thread(); pair < pairSize; pair += dpo_blocks() * dpo_threads())
+                    {
+                        const real chosenValue = dpo_load(chosen, pair);
+                        const real referenceChosenValue = dpo_load(referenceChosen, pair);
+                        const real rejectedValue = dpo_load(rejected, pair);
+                        const real referenceRejectedValue = dpo_load(referenceRejected, pair);
+                        const real v8 = ((chosenValue - referenceChosenValue) * (real)beta) - ((rejectedValue - referenceRejectedValue) * (real)beta);
+                        const real d_rejectedValue = dpo_sigmoid(-v8) * v12;
+                        if (d_rejected)
+                            dpo_store(d_rejected, pair, d_rejectedValue);
+                        if (d_chosen)
+                            dpo_store(d_chosen, pair, -d_rejectedValue);
+                    }
+                }
+                """u8);
 
             /// <summary>The method itself.</summary>
             internal static global::TorchSharp.torch.Tensor[] Eager(global::TorchSharp.torch.Tensor chosen, global::TorchSharp.torch.Tensor rejected, global::TorchSharp.torch.Tensor referenceChosen, global::TorchSharp.torch.Tensor referenceRejected, double beta)

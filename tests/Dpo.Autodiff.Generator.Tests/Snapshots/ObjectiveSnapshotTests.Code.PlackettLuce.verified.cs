@@ -543,7 +543,25 @@ static partial class C
                     [
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "PlackettLuce",
+                            CudaTextPlackettLuceValue0,
+                            [
+                                new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip1Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp2Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum5Parts
+                            ],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 w0 w1 w2 n0 n1"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b1 w2 g2 s0"),
+                            ])),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValueAndGradient0>,
                     9,
@@ -552,7 +570,29 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "PlackettLuce",
+                            CudaTextPlackettLuceValueAndGradient0,
+                            [
+                                new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("d_score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip2Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp3Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // negate10Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp11Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum6Parts
+                            ],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 w0 w1 w2 w3 w4 n0 n1 s0 u"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 w4 g4 s0"),
+                            ])),
                 ValueAndResiduals = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValueAndResiduals0>,
                     8,
@@ -560,7 +600,28 @@ static partial class C
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "PlackettLuce",
+                            CudaTextPlackettLuceValueAndResiduals0,
+                            [
+                                new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                            ],
+                            [
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip1Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp2Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // negate7Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp8Rows
+                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum5Parts
+                            ],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b2 w0 w1 w2 w3 w4 n0 n1"),
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndResiduals0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b1 w4 g4 s0"),
+                            ])),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceGradient0>,
                     3,
@@ -568,7 +629,21 @@ static partial class C
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_Value
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept1
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
-                    ]),
+                    ],
+                    cuda:
+                        new global::Dpo.Autodiff.Cuda.CudaProgram(
+                            "PlackettLuce",
+                            CudaTextPlackettLuceGradient0,
+                            [
+                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                                new("d_score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                            ],
+                            [],
+                            [],
+                            [
+                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], [], "b0 b1 b2 n0 n1 s0 u", 1UL),
+                            ])),
                 TorchValue = new(
                     PlackettLuceTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)],
@@ -595,6 +670,301 @@ static partial class C
                 long s_0 = extents[0];
                 scalars[0] = s_0;
             }
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextPlackettLuceValue0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_score
+                #define STORE_score real
+                #endif
+                #ifndef STORE_Value
+                #define STORE_Value real
+                #endif
+
+                // An element of a row as what it is computed with.
+                template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
+                template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
+
+                // Logarithms of the sums of exponentials of a row up to each element, or from the end.
+                template <class X, class Y>
+                DPO_DEVICE void dpo_logcumsumexp_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
+                {
+                    if (dpo_thread() != 0)
+                        return;
+                    dpo_logsumexp sum;
+                    for (long long k = 0; k < count; k++)
+                    {
+                        const long long i = reverse ? count - 1 - k : k;
+                        sum.add(dpo_load(x, i * xStride));
+                        dpo_logsumexp whole = sum;
+                        whole.finish();
+                        y[i * yStride] = whole.value();
+                    }
+                }
+
+                // flip1[list item] = score[list |item|-1-item]
+                // logcumsumexp2[list item] = logcumsumexp[item](flip1)
+                // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
+                DPO_KERNEL(PlackettLuceValue0_stage1)(const STORE_score *score, real *flip1Rows, real *logcumsumexp2Rows, real *sum5Parts, long long listSize, long long itemSize)
+                {
+                    real *flip1 = flip1Rows + dpo_block() * itemSize;
+                    real *logcumsumexp2 = logcumsumexp2Rows + dpo_block() * itemSize;
+                    dpo_sum sum5Part;
+                    for (long long list = dpo_block(); list < listSize; list += dpo_blocks())
+                    {
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real scoreValue = dpo_load(score, list * itemSize + (itemSize - 1 - item));
+                            flip1[item] = scoreValue;
+                        }
+                        dpo_barrier();
+                        dpo_logcumsumexp_row(flip1, 1, logcumsumexp2, 1, itemSize, false);
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real logcumsumexp2Value = logcumsumexp2[itemSize - 1 - item];
+                            const real scoreValue = dpo_load(score, list * itemSize + item);
+                            sum5Part.add(logcumsumexp2Value - scoreValue);
+                        }
+                    }
+                    const real sum5Block = dpo_block_sum(sum5Part);
+                    if (dpo_thread() == 0)
+                        sum5Parts[dpo_block()] = sum5Block;
+                }
+
+                // L = sum5 / |list|
+                DPO_KERNEL(PlackettLuceValue0_stage2_total)(STORE_Value *Value, real *sum5Parts, long long parts, double scalar0)
+                {
+                    dpo_sum sum5Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum5Part.add(sum5Parts[i]);
+                    const real sum5Total = dpo_block_sum(sum5Part);
+                    const real ValueValue = sum5Total / (real)scalar0;
+                    if (dpo_thread() == 0)
+                        dpo_store(Value, 0, ValueValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextPlackettLuceValueAndGradient0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_score
+                #define STORE_score real
+                #endif
+                #ifndef STORE_d_Value
+                #define STORE_d_Value real
+                #endif
+                #ifndef STORE_Value
+                #define STORE_Value real
+                #endif
+                #ifndef STORE_d_score
+                #define STORE_d_score real
+                #endif
+
+                // An element of a row as what it is computed with.
+                template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
+                template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
+
+                // Logarithms of the sums of exponentials of a row up to each element, or from the end.
+                template <class X, class Y>
+                DPO_DEVICE void dpo_logcumsumexp_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
+                {
+                    if (dpo_thread() != 0)
+                        return;
+                    dpo_logsumexp sum;
+                    for (long long k = 0; k < count; k++)
+                    {
+                        const long long i = reverse ? count - 1 - k : k;
+                        sum.add(dpo_load(x, i * xStride));
+                        dpo_logsumexp whole = sum;
+                        whole.finish();
+                        y[i * yStride] = whole.value();
+                    }
+                }
+
+                // flip2[list item] = score[list |item|-1-item]
+                // logcumsumexp3[list item] = logcumsumexp[item](flip2)
+                // sum6 = sum(logcumsumexp3[list |item|-1-item] - score)
+                // negate10[list item] = -logcumsumexp3
+                // logcumsumexp11[list item] = logcumsumexp[item from the end](negate10)
+                // d_score[list item] = ...
+                DPO_KERNEL(PlackettLuceValueAndGradient0_stage1)(const STORE_score *score, const STORE_d_Value *d_Value, STORE_d_score *d_score, real *flip2Rows, real *logcumsumexp3Rows, real *negate10Rows, real *logcumsumexp11Rows, real *sum6Parts, long long listSize, long long itemSize, double scalar0, double absentUpstream)
+                {
+                    real *flip2 = flip2Rows + dpo_block() * itemSize;
+                    real *logcumsumexp3 = logcumsumexp3Rows + dpo_block() * itemSize;
+                    real *negate10 = negate10Rows + dpo_block() * itemSize;
+                    real *logcumsumexp11 = logcumsumexp11Rows + dpo_block() * itemSize;
+                    const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
+                    const real v11 = d_ValueValue / (real)scalar0;
+                    dpo_sum sum6Part;
+                    for (long long list = dpo_block(); list < listSize; list += dpo_blocks())
+                    {
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real scoreValue = dpo_load(score, list * itemSize + (itemSize - 1 - item));
+                            flip2[item] = scoreValue;
+                        }
+                        dpo_barrier();
+                        dpo_logcumsumexp_row(flip2, 1, logcumsumexp3, 1, itemSize, false);
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real logcumsumexp3Value = logcumsumexp3[itemSize - 1 - item];
+                            const real scoreValue = dpo_load(score, list * itemSize + item);
+                            sum6Part.add(logcumsumexp3Value - scoreValue);
+                            const real logcumsumexp3Value2 = logcumsumexp3[item];
+                            if (d_score)
+                                negate10[item] = -logcumsumexp3Value2;
+                        }
+                        dpo_barrier();
+                        if (d_score)
+                            dpo_logcumsumexp_row(negate10, 1, logcumsumexp11, 1, itemSize, true);
+                        dpo_barrier();
+                        if (d_score)
+                        {
+                            for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                            {
+                                const real logcumsumexp11Value = logcumsumexp11[itemSize - 1 - item];
+                                const real flip2Value = flip2[itemSize - 1 - item];
+                                dpo_store(d_score, list * itemSize + item, (dpo_exp(logcumsumexp11Value + flip2Value) * v11) - v11);
+                            }
+                        }
+                    }
+                    const real sum6Block = dpo_block_sum(sum6Part);
+                    if (dpo_thread() == 0)
+                        sum6Parts[dpo_block()] = sum6Block;
+                }
+
+                // L = sum6 / |list|
+                DPO_KERNEL(PlackettLuceValueAndGradient0_stage2_total)(STORE_Value *Value, real *sum6Parts, long long parts, double scalar0)
+                {
+                    dpo_sum sum6Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum6Part.add(sum6Parts[i]);
+                    const real sum6Total = dpo_block_sum(sum6Part);
+                    const real ValueValue = sum6Total / (real)scalar0;
+                    if (dpo_thread() == 0)
+                        dpo_store(Value, 0, ValueValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextPlackettLuceValueAndResiduals0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_score
+                #define STORE_score real
+                #endif
+                #ifndef STORE_Value
+                #define STORE_Value real
+                #endif
+
+                // An element of a row as what it is computed with.
+                template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
+                template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
+
+                // Logarithms of the sums of exponentials of a row up to each element, or from the end.
+                template <class X, class Y>
+                DPO_DEVICE void dpo_logcumsumexp_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
+                {
+                    if (dpo_thread() != 0)
+                        return;
+                    dpo_logsumexp sum;
+                    for (long long k = 0; k < count; k++)
+                    {
+                        const long long i = reverse ? count - 1 - k : k;
+                        sum.add(dpo_load(x, i * xStride));
+                        dpo_logsumexp whole = sum;
+                        whole.finish();
+                        y[i * yStride] = whole.value();
+                    }
+                }
+
+                // flip1[list item] = score[list |item|-1-item]
+                // logcumsumexp2[list item] = logcumsumexp[item](flip1)
+                // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
+                // negate7[list item] = -logcumsumexp2
+                // logcumsumexp8[list item] = logcumsumexp[item from the end](negate7)
+                // kept1[list item] = exp(flip1) * cumsum[item from the end](exp(negate7))
+                DPO_KERNEL(PlackettLuceValueAndResiduals0_stage1)(const STORE_score *score, real *kept1, real *flip1Rows, real *logcumsumexp2Rows, real *negate7Rows, real *logcumsumexp8Rows, real *sum5Parts, long long listSize, long long itemSize)
+                {
+                    real *flip1 = flip1Rows + dpo_block() * itemSize;
+                    real *logcumsumexp2 = logcumsumexp2Rows + dpo_block() * itemSize;
+                    real *negate7 = negate7Rows + dpo_block() * itemSize;
+                    real *logcumsumexp8 = logcumsumexp8Rows + dpo_block() * itemSize;
+                    dpo_sum sum5Part;
+                    for (long long list = dpo_block(); list < listSize; list += dpo_blocks())
+                    {
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real scoreValue = dpo_load(score, list * itemSize + (itemSize - 1 - item));
+                            flip1[item] = scoreValue;
+                        }
+                        dpo_barrier();
+                        dpo_logcumsumexp_row(flip1, 1, logcumsumexp2, 1, itemSize, false);
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real logcumsumexp2Value = logcumsumexp2[itemSize - 1 - item];
+                            const real scoreValue = dpo_load(score, list * itemSize + item);
+                            sum5Part.add(logcumsumexp2Value - scoreValue);
+                            const real logcumsumexp2Value2 = logcumsumexp2[item];
+                            negate7[item] = -logcumsumexp2Value2;
+                        }
+                        dpo_barrier();
+                        dpo_logcumsumexp_row(negate7, 1, logcumsumexp8, 1, itemSize, true);
+                        dpo_barrier();
+                        for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
+                        {
+                            const real logcumsumexp8Value = logcumsumexp8[item];
+                            const real flip1Value = flip1[item];
+                            kept1[list * itemSize + item] = dpo_exp(logcumsumexp8Value + flip1Value);
+                        }
+                    }
+                    const real sum5Block = dpo_block_sum(sum5Part);
+                    if (dpo_thread() == 0)
+                        sum5Parts[dpo_block()] = sum5Block;
+                }
+
+                // L = sum5 / |list|
+                DPO_KERNEL(PlackettLuceValueAndResiduals0_stage2_total)(STORE_Value *Value, real *sum5Parts, long long parts, double scalar0)
+                {
+                    dpo_sum sum5Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum5Part.add(sum5Parts[i]);
+                    const real sum5Total = dpo_block_sum(sum5Part);
+                    const real ValueValue = sum5Total / (real)scalar0;
+                    if (dpo_thread() == 0)
+                        dpo_store(Value, 0, ValueValue);
+                }
+                """u8);
+
+            /// <summary>CUDA C, after its prelude.</summary>
+            internal static string CudaTextPlackettLuceGradient0() => global::System.Text.Encoding.UTF8.GetString(
+                """
+                #ifndef STORE_d_Value
+                #define STORE_d_Value real
+                #endif
+                #ifndef STORE_d_score
+                #define STORE_d_score real
+                #endif
+
+                // d_score[list item] = d_Value / |list| * kept1[list |item|-1-item] - d_Value / |list|
+                DPO_KERNEL(PlackettLuceGradient0_stage1)(const STORE_d_Value *d_Value, const real *kept1, STORE_d_score *d_score, long long listSize, long long itemSize, double scalar0, double absentUpstream)
+                {
+                    const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
+                    const real v2 = d_ValueValue / (real)scalar0;
+                    for (long long element = dpo_block() * dpo_threads() + dpo_thread(); element < listSize * itemSize; element += dpo_blocks() * dpo_threads())
+                    {
+                        const long long list = element / itemSize;
+                        const long long item = element % itemSize;
+                        const real kept1Value = kept1[list * itemSize + (itemSize - 1 - item)];
+                        dpo_store(d_score, element, (kept1Value * v2) - v2);
+                    }
+                }
+                """u8);
 
             /// <summary>The method itself.</summary>
             internal static global::TorchSharp.torch.Tensor[] Eager(global::TorchSharp.torch.Tensor score)
