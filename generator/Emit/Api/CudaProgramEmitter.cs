@@ -16,26 +16,25 @@ internal sealed class CudaProgramEmitter(CudaPlan plan, Func<Extent, string> siz
     // Buffers that live in kernels alone are none of the runtime's.
     private readonly LoopBuffer[] buffers = [.. plan.Program.Buffers.Where(b => b.Scope == BufferScope.Global && Used(plan).Contains(b.Id))];
 
-    /// <summary>The program as an expression.</summary>
+    /// <summary>A method that makes the program.</summary>
     /// <param name="writer">Where it goes.</param>
     /// <param name="name">Whose kernels they are.</param>
-    /// <param name="source">The method that has their text.</param>
-    /// <param name="end">What follows.</param>
-    public void Emit(SourceWriter writer, string name, string source, string end)
+    /// <param name="method">Its name; that with Text has the kernels' text.</param>
+    public void Emit(SourceWriter writer, string name, string method)
     {
-        writer.Line($"new {Namespace}CudaProgram(");
+        writer.Line($"private static {Namespace}CudaProgram {method}() => new(");
         using (writer.Indented())
         {
             writer.Line($"{SourceWriter.Quoted(name)},");
-            writer.Line($"{source},");
-            Table(writer, buffers.Select(b => $"new({SourceWriter.Quoted(plan.Names[b.Id])}, {Kind(b.Kind)}, {Sizes(b.Extents)}{Argument(b)})"), ",");
-            Table(writer, plan.Workspaces.Select(w => InvariantText.Of($"new({w.Launch}, {Kind(w.Kind)}{string.Concat(w.Extents.Select(e => ", " + NewSize(e)))}), // {w.Name}")), ",", isFinished: true);
-            Table(writer, plan.Faults.Select(f => $"new({Number(Place(f.Buffer))}, {SourceWriter.Quoted(f.Axis.ToString())})"), ",");
-            Table(writer, plan.Steps.Select(Step), ")" + end);
+            writer.Line($"{method}Text,");
+            Table(writer, buffers.Select(b => $"new({SourceWriter.Quoted(plan.Names[b.Id])}, {Kind(b.Kind)}, {Sizes(b.Extents)}{Argument(b)}),"), ",");
+            Table(writer, plan.Workspaces.Select(w => InvariantText.Of($"new({w.Launch}, {Kind(w.Kind)}{string.Concat(w.Extents.Select(e => ", " + NewSize(e)))}), // {w.Name}")), ",");
+            Table(writer, plan.Faults.Select(f => $"new({Number(Place(f.Buffer))}, {SourceWriter.Quoted(f.Axis.ToString())}),"), ",");
+            Table(writer, plan.Steps.Select(s => Step(s) + ","), ");");
         }
     }
 
-    private static void Table(SourceWriter writer, IEnumerable<string> rows, string end, bool isFinished = false)
+    private static void Table(SourceWriter writer, IEnumerable<string> rows, string end)
     {
         var all = rows.ToArray();
         if (all.Length == 0)
@@ -47,7 +46,7 @@ internal sealed class CudaProgramEmitter(CudaPlan plan, Func<Extent, string> siz
         writer.Line("[");
         using (writer.Indented())
             foreach (var row in all)
-                writer.Line(isFinished ? row : row + ",");
+                writer.Line(row);
         writer.Line("]" + end);
     }
 

@@ -17,7 +17,7 @@ internal sealed class PlanEmitter
 
     private readonly ObjectiveNames names;
     private readonly CompiledObjective objective;
-    private readonly List<(string Kernel, CudaPlan Plan)> cuda = [];
+    private readonly List<(string Kernel, LoopProgram Program)> cuda = [];
 
     public PlanEmitter(ObjectiveNames names)
     {
@@ -44,8 +44,8 @@ internal sealed class PlanEmitter
             Choose(writer);
             for (var i = 0; i < objective.Variants.Count; i++)
                 ScalarsOf(writer, i);
-            foreach (var (kernel, plan) in cuda)
-                CudaText(writer, kernel, plan);
+            foreach (var (kernel, program) in cuda)
+                Cuda(writer, kernel, program);
             if (!HasUniformGradients)
                 GradientLookup(writer);
             Eager(writer);
@@ -164,23 +164,24 @@ internal sealed class PlanEmitter
             if (donations != 0)
                 writer.Line(InvariantText.Of($"donations: {donations}UL,"));
             var name = KernelName(names, index, kernel);
-            var plan = CudaEmitter.Emit(program, name, names.Axes.ToEquatableArray());
-            cuda.Add((name, plan));
-            writer.Line("cuda:");
-            using (writer.Indented())
-                new CudaProgramEmitter(plan, Size, buffer => Slot(program, buffer)).Emit(writer, names.Name, CudaTextName(name), "),");
+            cuda.Add((name, program));
+            writer.Line($"cuda: {CudaName(name)}),");
         }
     }
 
-    /// <summary>The methods that have the text of CUDA kernels, after <see cref="Emit"/>.</summary>
-    public IEnumerable<string> CudaTexts => cuda.Select(c => $"{names.PlanType}.{CudaTextName(c.Kernel)}()");
+    /// <summary>The texts of all CUDA kernels, after <see cref="Emit"/>.</summary>
+    public IEnumerable<string> CudaTexts => cuda.Select(c => $"{names.PlanType}.{CudaName(c.Kernel)}Text()");
 
-    private static string CudaTextName(string kernel) => "CudaText" + kernel;
+    private static string CudaName(string kernel) => "Cuda" + kernel;
 
-    private static void CudaText(SourceWriter writer, string kernel, CudaPlan plan)
+    /// <summary>Made when tensors on a card first ask for it.</summary>
+    private void Cuda(SourceWriter writer, string kernel, LoopProgram program)
     {
+        var plan = CudaEmitter.Emit(program, kernel, names.Axes.ToEquatableArray());
+        new CudaProgramEmitter(plan, Size, buffer => Slot(program, buffer)).Emit(writer, names.Name, CudaName(kernel));
+        writer.Line();
         writer.Line("/// <summary>CUDA C, after its prelude.</summary>");
-        writer.Line($"internal static string {CudaTextName(kernel)}() => global::System.Text.Encoding.UTF8.GetString(");
+        writer.Line($"internal static string {CudaName(kernel)}Text() => global::System.Text.Encoding.UTF8.GetString(");
         InfoEmitter.Text(writer, plan.Source, "u8);");
         writer.Line();
     }

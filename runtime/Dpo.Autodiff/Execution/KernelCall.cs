@@ -120,7 +120,7 @@ internal readonly ref struct KernelCall
             _ => Variant.Gradient,
         };
         if (Device(Parameters, out var place) is { } device)
-            CudaCall.Run(kernel.Cuda!, device, place, this, outputs);
+            CudaCall.Run(kernel.Cuda, device, place, this, outputs);
         else
             LoopCall.Run(kernel, this, outputs);
     }
@@ -131,7 +131,7 @@ internal readonly ref struct KernelCall
         if (BackendChoice.Current == Backend.Torch)
             return true;
         if (Device(parameters, out var place) is not null)
-            return variant.Value.Cuda is null;
+            return !variant.Value.HasCuda;
         return place.Type >= 0 && place.Type != (int)DeviceType.CPU;
     }
 

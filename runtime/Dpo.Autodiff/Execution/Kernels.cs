@@ -54,11 +54,13 @@ public delegate KernelFault KernelLaunch(bool isDouble, Span<KernelBuffer> buffe
 /// <param name="buffers">The length of its table of buffers.</param>
 /// <param name="arguments">Which of them are arguments.</param>
 /// <param name="donations">Bit k is set if gradient k may be written over its parameter: the user allows it, nothing of that is read afterwards, and the kernel cannot fail.</param>
-/// <param name="cuda">The same for a card; null where there is none.</param>
+/// <param name="cuda">Makes the same for a card; null where there is none.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public sealed class LoopKernel(KernelLaunch launch, int buffers, KernelArgument[] arguments, ulong donations = 0, CudaProgram? cuda = null)
+public sealed class LoopKernel(KernelLaunch launch, int buffers, KernelArgument[] arguments, ulong donations = 0, Func<CudaProgram>? cuda = null)
 {
-    internal CudaProgram? Cuda => cuda;
+    internal bool HasCuda => cuda is not null;
+
+    internal CudaProgram Cuda => field ??= cuda!();
 
     internal ulong Donations => donations;
 

@@ -684,26 +684,7 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "CrossEntropy",
-                            CudaTextCrossEntropyValue0,
-                            [
-                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
-                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
-                            ],
-                            [
-                                new(1, "vocab"),
-                            ],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 w0 w1 n0 n1 f c"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 w0 w1 g0 g1"),
-                            ])),
+                    cuda: CudaCrossEntropyValue0),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndGradient0>,
                     11,
@@ -714,34 +695,7 @@ static partial class C
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "CrossEntropy",
-                            CudaTextCrossEntropyValueAndGradient0,
-                            [
-                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
-                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("max3All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
-                                new("sum7All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
-                                new("sum18", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
-                                new("sum19", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum19Parts
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
-                            ],
-                            [
-                                new(1, "vocab"),
-                            ],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b4 b5 b6 w0 w1 n0 n1 f c"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b7 b8 w0 w1 g0 g1"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b4 b5 b6 b8 n0 n1 u", 1UL),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage3_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b3 b7 b8"),
-                            ])),
+                    cuda: CudaCrossEntropyValueAndGradient0),
                 ValueAndResiduals = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndResiduals0>,
                     9,
@@ -753,29 +707,7 @@ static partial class C
                         new(4, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept2
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept3
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "CrossEntropy",
-                            CudaTextCrossEntropyValueAndResiduals0,
-                            [
-                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
-                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                                new("kept2", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                                new("kept3", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // kept3Parts
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
-                            ],
-                            [
-                                new(1, "vocab"),
-                            ],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 b4 w0 w1 n0 n1 f c"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 b5 w0 w1 g0 g1"),
-                            ])),
+                    cuda: CudaCrossEntropyValueAndResiduals0),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyGradient0>,
                     7,
@@ -789,24 +721,7 @@ static partial class C
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_logits
                     ],
                     donations: 1UL,
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "CrossEntropy",
-                            CudaTextCrossEntropyGradient0,
-                            [
-                                new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
-                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                                new("kept2", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                                new("kept3", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                                new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b3 b4 b5 b6 n0 n1 u", 1UL),
-                            ])),
+                    cuda: CudaCrossEntropyGradient0),
                 TorchValue = new(
                     CrossEntropyTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer)],
@@ -832,8 +747,28 @@ static partial class C
             {
             }
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaCrossEntropyValue0() => new(
+                "CrossEntropy",
+                CudaCrossEntropyValue0Text,
+                [
+                    new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
+                ],
+                [
+                    new(1, "vocab"),
+                ],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 w0 w1 n0 n1 f c"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 w0 w1 g0 g1"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextCrossEntropyValue0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaCrossEntropyValue0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_logits
                 #define STORE_logits real
@@ -906,8 +841,36 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaCrossEntropyValueAndGradient0() => new(
+                "CrossEntropy",
+                CudaCrossEntropyValueAndGradient0Text,
+                [
+                    new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                    new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("max3All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
+                    new("sum7All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
+                    new("sum18", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
+                    new("sum19", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum19Parts
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
+                ],
+                [
+                    new(1, "vocab"),
+                ],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b4 b5 b6 w0 w1 n0 n1 f c"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b7 b8 w0 w1 g0 g1"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b4 b5 b6 b8 n0 n1 u", 1UL),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage3_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b3 b7 b8"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextCrossEntropyValueAndGradient0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaCrossEntropyValueAndGradient0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_logits
                 #define STORE_logits real
@@ -1023,8 +986,31 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaCrossEntropyValueAndResiduals0() => new(
+                "CrossEntropy",
+                CudaCrossEntropyValueAndResiduals0Text,
+                [
+                    new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                    new("kept2", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                    new("kept3", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // kept3Parts
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
+                ],
+                [
+                    new(1, "vocab"),
+                ],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 b4 w0 w1 n0 n1 f c"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 b5 w0 w1 g0 g1"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextCrossEntropyValueAndResiduals0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaCrossEntropyValueAndResiduals0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_logits
                 #define STORE_logits real
@@ -1103,8 +1089,26 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaCrossEntropyGradient0() => new(
+                "CrossEntropy",
+                CudaCrossEntropyGradient0Text,
+                [
+                    new("logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("label", global::Dpo.Autodiff.Execution.ElementKind.Integer, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true),
+                    new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                    new("kept2", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                    new("kept3", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                    new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b3 b4 b5 b6 n0 n1 u", 1UL),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextCrossEntropyGradient0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaCrossEntropyGradient0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_logits
                 #define STORE_logits real

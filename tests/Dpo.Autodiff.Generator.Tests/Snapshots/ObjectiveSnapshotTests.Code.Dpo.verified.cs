@@ -481,27 +481,7 @@ static partial class C
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // chosenReward
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real)), // rejectedReward
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "Dpo",
-                            CudaTextDpoValue0,
-                            [
-                                new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum10Parts
-                            ],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b5 b6 w0 n0 s0"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b4 w0 g0 s1"),
-                            ])),
+                    cuda: CudaDpoValue0),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<DpoValueAndGradient0>,
                     11,
@@ -517,30 +497,7 @@ static partial class C
                         new(8, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_chosen
                         new(9, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_rejected
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "Dpo",
-                            CudaTextDpoValueAndGradient0,
-                            [
-                                new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum11Parts
-                            ],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b4 b6 b7 b8 b9 w0 n0 s0 s3 u"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b5 w0 g0 s1"),
-                            ])),
+                    cuda: CudaDpoValueAndGradient0),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<DpoGradient0>,
                     7,
@@ -553,24 +510,7 @@ static partial class C
                         new(5, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_chosen
                         new(6, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real)), // d_rejected
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "Dpo",
-                            CudaTextDpoGradient0,
-                            [
-                                new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b4 b5 b6 n0 s0 s3 u", 3UL),
-                            ])),
+                    cuda: CudaDpoGradient0),
                 TorchValue = new(
                     DpoTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real)],
@@ -604,8 +544,29 @@ static partial class C
                 scalars[4] = s4;
             }
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaDpoValue0() => new(
+                "Dpo",
+                CudaDpoValue0Text,
+                [
+                    new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum10Parts
+                ],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b5 b6 w0 n0 s0"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b4 w0 g0 s1"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextDpoValue0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaDpoValue0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_chosen
                 #define STORE_chosen real
@@ -665,8 +626,32 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaDpoValueAndGradient0() => new(
+                "Dpo",
+                CudaDpoValueAndGradient0Text,
+                [
+                    new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum11Parts
+                ],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b4 b6 b7 b8 b9 w0 n0 s0 s3 u"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b5 w0 g0 s1"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextDpoValueAndGradient0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaDpoValueAndGradient0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_chosen
                 #define STORE_chosen real
@@ -745,8 +730,26 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaDpoGradient0() => new(
+                "Dpo",
+                CudaDpoGradient0Text,
+                [
+                    new("chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("referenceChosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 2, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("referenceRejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 3, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_chosen", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_rejected", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 1, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("DpoGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b0 b1 b2 b3 b4 b5 b6 n0 s0 s3 u", 3UL),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextDpoGradient0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaDpoGradient0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_chosen
                 #define STORE_chosen real

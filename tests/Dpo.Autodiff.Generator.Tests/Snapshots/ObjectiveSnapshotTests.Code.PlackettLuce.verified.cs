@@ -544,24 +544,7 @@ static partial class C
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // score
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "PlackettLuce",
-                            CudaTextPlackettLuceValue0,
-                            [
-                                new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip1Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp2Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum5Parts
-                            ],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 w0 w1 w2 n0 n1"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b1 w2 g2 s0"),
-                            ])),
+                    cuda: CudaPlackettLuceValue0),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValueAndGradient0>,
                     9,
@@ -571,28 +554,7 @@ static partial class C
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(3, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "PlackettLuce",
-                            CudaTextPlackettLuceValueAndGradient0,
-                            [
-                                new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("d_score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip2Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp3Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // negate10Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp11Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum6Parts
-                            ],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 w0 w1 w2 w3 w4 n0 n1 s0 u"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 w4 g4 s0"),
-                            ])),
+                    cuda: CudaPlackettLuceValueAndGradient0),
                 ValueAndResiduals = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceValueAndResiduals0>,
                     8,
@@ -601,27 +563,7 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // Value
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)), // kept1
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "PlackettLuce",
-                            CudaTextPlackettLuceValueAndResiduals0,
-                            [
-                                new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                            ],
-                            [
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip1Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp2Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // negate7Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp8Rows
-                                new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum5Parts
-                            ],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b2 w0 w1 w2 w3 w4 n0 n1"),
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndResiduals0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b1 w4 g4 s0"),
-                            ])),
+                    cuda: CudaPlackettLuceValueAndResiduals0),
                 Gradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<PlackettLuceGradient0>,
                     3,
@@ -630,20 +572,7 @@ static partial class C
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // kept1
                         new(2, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // d_score
                     ],
-                    cuda:
-                        new global::Dpo.Autodiff.Cuda.CudaProgram(
-                            "PlackettLuce",
-                            CudaTextPlackettLuceGradient0,
-                            [
-                                new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                                new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
-                                new("d_score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                            ],
-                            [],
-                            [],
-                            [
-                                new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], [], "b0 b1 b2 n0 n1 s0 u", 1UL),
-                            ])),
+                    cuda: CudaPlackettLuceGradient0),
                 TorchValue = new(
                     PlackettLuceTorch0.Value,
                     [new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)],
@@ -671,8 +600,26 @@ static partial class C
                 scalars[0] = s_0;
             }
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaPlackettLuceValue0() => new(
+                "PlackettLuce",
+                CudaPlackettLuceValue0Text,
+                [
+                    new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip1Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp2Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum5Parts
+                ],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 w0 w1 w2 n0 n1"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValue0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b1 w2 g2 s0"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextPlackettLuceValue0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaPlackettLuceValue0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_score
                 #define STORE_score real
@@ -746,8 +693,30 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaPlackettLuceValueAndGradient0() => new(
+                "PlackettLuce",
+                CudaPlackettLuceValueAndGradient0Text,
+                [
+                    new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("d_score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip2Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp3Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // negate10Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp11Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum6Parts
+                ],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 w0 w1 w2 w3 w4 n0 n1 s0 u"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b2 w4 g4 s0"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextPlackettLuceValueAndGradient0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaPlackettLuceValueAndGradient0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_score
                 #define STORE_score real
@@ -850,8 +819,29 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaPlackettLuceValueAndResiduals0() => new(
+                "PlackettLuce",
+                CudaPlackettLuceValueAndResiduals0Text,
+                [
+                    new("score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                ],
+                [
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // flip1Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp2Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // negate7Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))), // logcumsumexp8Rows
+                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum5Parts
+                ],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b2 w0 w1 w2 w3 w4 n0 n1"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceValueAndResiduals0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b1 w4 g4 s0"),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextPlackettLuceValueAndResiduals0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaPlackettLuceValueAndResiduals0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_score
                 #define STORE_score real
@@ -941,8 +931,22 @@ static partial class C
                 }
                 """u8);
 
+            private static global::Dpo.Autodiff.Cuda.CudaProgram CudaPlackettLuceGradient0() => new(
+                "PlackettLuce",
+                CudaPlackettLuceGradient0Text,
+                [
+                    new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                    new("kept1", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Residual, 0, global::Dpo.Autodiff.Execution.ElementKind.Real)),
+                    new("d_score", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
+                ],
+                [],
+                [],
+                [
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("PlackettLuceGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], [], "b0 b1 b2 n0 n1 s0 u", 1UL),
+                ]);
+
             /// <summary>CUDA C, after its prelude.</summary>
-            internal static string CudaTextPlackettLuceGradient0() => global::System.Text.Encoding.UTF8.GetString(
+            internal static string CudaPlackettLuceGradient0Text() => global::System.Text.Encoding.UTF8.GetString(
                 """
                 #ifndef STORE_d_Value
                 #define STORE_d_Value real
