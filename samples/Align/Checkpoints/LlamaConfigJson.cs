@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -52,8 +53,9 @@ internal static class LlamaConfigJson
             RopeScaling = Scaling(json.Inner("rope_parameters") ?? json.Inner("rope_scaling")),
             NormEpsilon = json.Number("rms_norm_eps") ?? 1e-6,
             TiedHead = json.Flag("tie_word_embeddings"),
-            Beginning = json.Token("bos_token_id"),
-            End = json.Token("eos_token_id"),
+            // What LlamaConfig has where the file does not say.
+            Beginning = json.IsThere("bos_token_id") ? json.Token("bos_token_id") : 1,
+            End = json.IsThere("eos_token_id") ? json.Token("eos_token_id") : 2,
             Padding = json.Token("pad_token_id"),
         };
         try
@@ -75,13 +77,13 @@ internal static class LlamaConfigJson
         {
             ["architectures"] = new JsonArray("LlamaForCausalLM"),
             ["attention_bias"] = false,
-            ["attention_dropout"] = 0.0,
+            ["attention_dropout"] = Real(0),
             ["bos_token_id"] = config.Beginning,
             ["eos_token_id"] = config.End,
             ["head_dim"] = config.HeadWidth,
             ["hidden_act"] = "silu",
             ["hidden_size"] = config.Width,
-            ["initializer_range"] = Llama.InitialDeviation,
+            ["initializer_range"] = Real(Llama.InitialDeviation),
             ["intermediate_size"] = config.HiddenWidth,
             ["max_position_embeddings"] = config.ContextLength,
             ["mlp_bias"] = false,
@@ -91,9 +93,9 @@ internal static class LlamaConfigJson
             ["num_key_value_heads"] = config.KeyValueHeads,
             ["pad_token_id"] = config.Padding,
             ["pretraining_tp"] = 1,
-            ["rms_norm_eps"] = config.NormEpsilon,
+            ["rms_norm_eps"] = Real(config.NormEpsilon),
             ["rope_scaling"] = Scaling(config.RopeScaling),
-            ["rope_theta"] = config.RopeBase,
+            ["rope_theta"] = Real(config.RopeBase),
             ["tie_word_embeddings"] = config.TiedHead,
             ["torch_dtype"] = dtype switch
             {
@@ -138,14 +140,21 @@ internal static class LlamaConfigJson
         null => null,
         { Bands: { } bands } => new JsonObject
         {
-            ["factor"] = scaling.Factor,
-            ["high_freq_factor"] = bands.High,
-            ["low_freq_factor"] = bands.Low,
+            ["factor"] = Real(scaling.Factor),
+            ["high_freq_factor"] = Real(bands.High),
+            ["low_freq_factor"] = Real(bands.Low),
             ["original_max_position_embeddings"] = bands.OriginalContext,
             ["rope_type"] = "llama3",
         },
-        _ => new JsonObject { ["factor"] = scaling.Factor, ["rope_type"] = "linear" },
+        _ => new JsonObject { ["factor"] = Real(scaling.Factor), ["rope_type"] = "linear" },
     };
+
+    /// <summary>A number with a point or an exponent: readers that check types take one without for an integer.</summary>
+    private static JsonNode Real(double value)
+    {
+        var text = value.ToString("R", CultureInfo.InvariantCulture);
+        return JsonNode.Parse(text.AsSpan().ContainsAny('.', 'E') ? text : text + ".0")!;
+    }
 
     private static void Write(string folder, string name, JsonObject content) =>
         AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize(stream, content, Readable));
@@ -153,6 +162,8 @@ internal static class LlamaConfigJson
     /// <summary>The values of an object, in errors by the file's path.</summary>
     private readonly record struct Reader(string Path, JsonElement Json)
     {
+        public bool IsThere(string key) => Json.TryGetProperty(key, out _);
+
         public bool Has(string key) => Find(key) is not null;
 
         public Reader? Inner(string key) => Find(key) switch

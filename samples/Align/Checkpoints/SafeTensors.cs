@@ -33,7 +33,7 @@ public static class SafeTensors
         return tensors;
     }
 
-    /// <summary>Writes tensors, the ones of the longest elements first and by name, as the format's own library does. The file is there whole or not at all.</summary>
+    /// <summary>Writes tensors, those of the longest elements first, so that each begins where its dtype may, and by name. The file is there whole or not at all.</summary>
     /// <param name="path">The file.</param>
     /// <param name="tensors">The tensors by name.</param>
     /// <param name="metadata">Texts to keep with them.</param>

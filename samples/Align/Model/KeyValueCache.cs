@@ -10,6 +10,7 @@ public sealed class KeyValueCache : IDisposable
     private readonly LlamaConfig config;
     private readonly Layer[] layers;
     private int[] lengths;
+    private Tensor? places;
 
     /// <summary>An empty cache.</summary>
     /// <param name="model">Whose keys and values it holds.</param>
@@ -38,6 +39,8 @@ public sealed class KeyValueCache : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        places?.Dispose();
+        places = null;
         foreach (var layer in layers)
             layer.Dispose();
     }
@@ -52,6 +55,18 @@ public sealed class KeyValueCache : IDisposable
         foreach (var layer in layers)
             layer.Reserve(lengths.Length, keys, config, dtype, device);
         return keys;
+    }
+
+    /// <summary>The places of keys: 0, 1, 2 and so on. Made from numbers of ours, since <c>arange</c> takes temporary scalars, which may be finalised while it reads them.</summary>
+    internal Tensor Places(int keys, Device device)
+    {
+        if (places is null || places.shape[0] < keys)
+        {
+            places?.Dispose();
+            places = tensor([.. Enumerable.Range(0, Math.Max(2 * keys, SmallestCapacity)).Select(place => (long)place)], device: device).DetachFromDisposeScope();
+        }
+
+        return places.narrow(0, 0, keys);
     }
 
     /// <summary>Counts tokens that were added.</summary>

@@ -163,7 +163,7 @@ public sealed class Llama : nn.Module<Tensor, Tensor>
         return new Positions(
             cosines.index_select(0, flat).view(shape),
             sines.index_select(0, flat).view(shape),
-            arange(keys, ScalarType.Int64, Device) <= place,
+            cache.Places(keys, Device) <= place,
             place,
             keys);
     }

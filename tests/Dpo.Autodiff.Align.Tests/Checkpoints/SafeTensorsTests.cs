@@ -24,7 +24,7 @@ public sealed class SafeTensorsTests
             ["none"] = zeros([0, 4]),
         };
         SafeTensors.Write(folder["x.safetensors"], tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        // The longest elements first and then by name, as the format's own library orders them.
+        // The longest elements first, then by name.
         const string Json = """
             {"__metadata__":{"format":"pt"},"count":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[1],"data_offsets":[8,12]},"b":{"dtype":"F32","shape":[1,3],"data_offsets":[12,24]},"none":{"dtype":"F32","shape":[0,4],"data_offsets":[24,24]},"half":{"dtype":"BF16","shape":[2],"data_offsets":[24,28]}}
             """;
