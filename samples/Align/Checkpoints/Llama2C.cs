@@ -46,6 +46,8 @@ internal static class Llama2C
         var config = model.Config;
         if (config.HeadWidth * config.Heads != config.Width)
             throw new CheckpointException($"{path}: llama2.c has heads that are {config.Width} / {config.Heads} wide, not {config.HeadWidth}.");
+        if (config.AttentionBias != AttentionBias.None)
+            throw new CheckpointException($"{path}: llama2.c has no biases.");
         if (config.RopeBase != RopeBase || config.RopeScaling is not null)
             throw new CheckpointException($"{path}: llama2.c has a rotary embedding of base {RopeBase}, not stretched.");
         using var off = no_grad();

@@ -22,20 +22,17 @@ internal static class LlamaConfigJson
         using var document = JsonFile.Read(path);
         var json = new Reader(path, document.RootElement);
         var kind = json.Text("model_type") ?? "llama";
-        if (kind is not ("llama" or "mistral"))
-            throw new CheckpointException($"{path}: model_type is {kind}; llama and mistral are read.");
+        if (kind is not ("llama" or "mistral" or "qwen2"))
+            throw new CheckpointException($"{path}: model_type is {kind}; llama, mistral and qwen2 are read.");
         if (json.Text("hidden_act") is { } activation && activation is not ("silu" or "swish"))
             throw new CheckpointException($"{path}: hidden_act is {activation}; silu is read.");
-        foreach (var bias in new[] { "attention_bias", "mlp_bias" })
-        {
-            if (json.Flag(bias))
-                throw new CheckpointException($"{path}: {bias} is true; projections without a bias are read.");
-        }
-
+        if (json.Flag("mlp_bias"))
+            throw new CheckpointException($"{path}: mlp_bias is true; feed-forward layers without a bias are read.");
         if (json.Has("quantization_config"))
             throw new CheckpointException($"{path}: the weights are quantised; float32, float16 and bfloat16 are read.");
         var context = json.Count("max_position_embeddings") ?? 2048;
-        if (json.Count("sliding_window") is { } window)
+        // Attention sees no further than the window: within it, it is that of a Llama.
+        if ((!json.IsThere("use_sliding_window") || json.Flag("use_sliding_window")) && json.Count("sliding_window") is { } window)
             context = Math.Min(context, window);
         var (width, heads) = (json.Needed("hidden_size"), json.Needed("num_attention_heads"));
         var config = new LlamaConfig
@@ -52,6 +49,7 @@ internal static class LlamaConfigJson
             RopeBase = json.Inner("rope_parameters")?.Number("rope_theta") ?? json.Number("rope_theta") ?? 10_000,
             RopeScaling = Scaling(json.Inner("rope_parameters") ?? json.Inner("rope_scaling")),
             NormEpsilon = json.Number("rms_norm_eps") ?? 1e-6,
+            AttentionBias = kind == "qwen2" ? AttentionBias.QueryKeyValue : json.Flag("attention_bias") ? AttentionBias.All : AttentionBias.None,
             TiedHead = json.Flag("tie_word_embeddings"),
             // What LlamaConfig has where the file does not say.
             Beginning = json.IsThere("bos_token_id") ? json.Token("bos_token_id") : 1,
@@ -73,10 +71,14 @@ internal static class LlamaConfigJson
     /// <summary>Writes <c>config.json</c> and <c>generation_config.json</c>.</summary>
     public static void Write(string folder, LlamaConfig config, ScalarType dtype)
     {
+        // The kind of model with a bias in three of four projections; it has heads of the usual width only.
+        var isQwen = config.AttentionBias == AttentionBias.QueryKeyValue;
+        if (isQwen && config.HeadWidth * config.Heads != config.Width)
+            throw new CheckpointException($"{folder}: a qwen2 has heads that are {config.Width} / {config.Heads} wide, not {config.HeadWidth}.");
         Write(folder, FileName, new JsonObject
         {
-            ["architectures"] = new JsonArray("LlamaForCausalLM"),
-            ["attention_bias"] = false,
+            ["architectures"] = new JsonArray(isQwen ? "Qwen2ForCausalLM" : "LlamaForCausalLM"),
+            ["attention_bias"] = config.AttentionBias == AttentionBias.All,
             ["attention_dropout"] = Real(0),
             ["bos_token_id"] = config.Beginning,
             ["eos_token_id"] = config.End,
@@ -87,7 +89,7 @@ internal static class LlamaConfigJson
             ["intermediate_size"] = config.HiddenWidth,
             ["max_position_embeddings"] = config.ContextLength,
             ["mlp_bias"] = false,
-            ["model_type"] = "llama",
+            ["model_type"] = isQwen ? "qwen2" : "llama",
             ["num_attention_heads"] = config.Heads,
             ["num_hidden_layers"] = config.Layers,
             ["num_key_value_heads"] = config.KeyValueHeads,

@@ -54,12 +54,15 @@ internal sealed unsafe class MappedFile : IDisposable
     }
 
     /// <summary>Copies bytes of the file into a tensor on the CPU, as they are.</summary>
+    /// <param name="destination">A contiguous tensor.</param>
+    /// <param name="offset">Where its bytes begin in the file.</param>
+    /// <param name="longest">The most bytes to copy at once.</param>
     /// <returns>The end of what was read.</returns>
-    public long CopyTo(Tensor destination, long offset)
+    public long CopyTo(Tensor destination, long offset, long longest = LongestCopy)
     {
         using var flat = destination.view(-1);
         var (elements, size) = (flat.shape[0], destination.ElementSize);
-        var most = LongestCopy / size;
+        var most = longest / size;
         for (long first = 0; first < elements; first += most)
         {
             using var part = flat.narrow(0, first, Math.Min(most, elements - first));

@@ -16,10 +16,11 @@ internal sealed class Attention : nn.Module
     {
         this.config = config;
         var (all, shared) = (config.Heads * config.HeadWidth, config.KeyValueHeads * config.HeadWidth);
-        register_module("q_proj", queries = new Projection(config.Width, all, dtype, device));
-        register_module("k_proj", keys = new Projection(config.Width, shared, dtype, device));
-        register_module("v_proj", values = new Projection(config.Width, shared, dtype, device));
-        register_module("o_proj", output = new Projection(all, config.Width, dtype, device));
+        var hasBias = config.AttentionBias != AttentionBias.None;
+        register_module("q_proj", queries = new Projection(config.Width, all, dtype, device, hasBias));
+        register_module("k_proj", keys = new Projection(config.Width, shared, dtype, device, hasBias));
+        register_module("v_proj", values = new Projection(config.Width, shared, dtype, device, hasBias));
+        register_module("o_proj", output = new Projection(all, config.Width, dtype, device, config.AttentionBias == AttentionBias.All));
     }
 
     /// <summary>Attends to what the positions let each token see.</summary>

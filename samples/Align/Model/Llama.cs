@@ -27,7 +27,7 @@ public sealed class Llama : nn.Module<Tensor, Tensor>
         using var off = no_grad();
         foreach (var (name, parameter) in named_parameters())
         {
-            if (name.EndsWith("norm.weight", StringComparison.Ordinal))
+            if (name.EndsWith("norm.weight", StringComparison.Ordinal) || name.EndsWith(".bias", StringComparison.Ordinal))
                 continue;
             var adds = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal);
             parameter.normal_(0, adds ? InitialDeviation / Math.Sqrt(2.0 * config.Layers) : InitialDeviation, generator);

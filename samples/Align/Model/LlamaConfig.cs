@@ -1,5 +1,18 @@
 namespace Align.Model;
 
+/// <summary>Which projections of attention have a bias.</summary>
+public enum AttentionBias
+{
+    /// <summary>None, as in Llama.</summary>
+    None,
+
+    /// <summary>Those of queries, keys and values, as in Qwen 2.</summary>
+    QueryKeyValue,
+
+    /// <summary>All, as in a Llama of transformers with <c>attention_bias</c>.</summary>
+    All,
+}
+
 /// <summary>The sizes of a Llama decoder.</summary>
 public sealed record LlamaConfig
 {
@@ -40,6 +53,9 @@ public sealed record LlamaConfig
     /// <summary>What is added to the mean square under the root of a norm.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 
+    /// <summary>Which projections of attention have a bias.</summary>
+    public AttentionBias AttentionBias { get; init; }
+
     /// <summary>Whether the head is the embedding.</summary>
     public bool TiedHead { get; init; }
 
@@ -58,6 +74,8 @@ public sealed record LlamaConfig
         get
         {
             long block = 2L * Width + 2L * Width * HeadWidth * (Heads + KeyValueHeads) + 3L * Width * HiddenWidth;
+            block += AttentionBias == AttentionBias.None ? 0 : HeadWidth * (Heads + 2L * KeyValueHeads);
+            block += AttentionBias == AttentionBias.All ? Width : 0;
             return (TiedHead ? 1L : 2L) * Vocabulary * Width + Layers * block + Width;
         }
     }

@@ -39,7 +39,7 @@ internal sealed class TokenizerJson
         {
             return new TokenizerJson(path, document.RootElement).Build(config);
         }
-        catch (Exception exception) when (exception is InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or FormatException or KeyNotFoundException)
         {
             // A value of another kind than the format has.
             throw new CheckpointException($"{path}: not a tokenizer: {exception.Message}", exception);

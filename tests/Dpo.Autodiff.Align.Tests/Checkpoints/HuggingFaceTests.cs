@@ -22,6 +22,8 @@ public sealed class HuggingFaceTests
         {
             SmallModels.Grouped with { Beginning = 1, End = 2, Padding = 0 },
             SmallModels.Tied,
+            SmallModels.Biased,
+            SmallModels.AllBiased,
             SmallModels.Grouped with { RopeScaling = new RopeScaling(4) },
             SmallModels.Tied with { RopeScaling = new RopeScaling(8) { Bands = (1, 4, 8192) }, RopeBase = 500_000 },
         })
@@ -92,6 +94,20 @@ public sealed class HuggingFaceTests
     }
 
     [Fact]
+    public void ABiasOfThreeProjectionsIsThatOfQwen2()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = new Llama(SmallModels.Biased);
+        HuggingFaceFolder.Write(folder.Path, model, ScalarType.Float32);
+        var json = JsonNode.Parse(File.ReadAllText(folder["config.json"]))!;
+        Assert.Equal(("qwen2", "Qwen2ForCausalLM", false), (json["model_type"]!.GetValue<string>(), json["architectures"]![0]!.GetValue<string>(), json["attention_bias"]!.GetValue<bool>()));
+        using var file = SafeTensorsFile.Open(folder["model.safetensors"]);
+        Assert.Equal(["k_proj", "q_proj", "v_proj"], file.Tensors.Keys.Where(n => n.StartsWith("model.layers.1.", StringComparison.Ordinal) && n.EndsWith(".bias", StringComparison.Ordinal)).Select(n => n.Split('.')[4]).Order(StringComparer.Ordinal));
+        using var wide = new Llama(SmallModels.Biased with { HeadWidth = 8 });
+        Assert.Throws<CheckpointException>(() => HuggingFaceFolder.Write(folder.Path, wide, ScalarType.Float32));
+    }
+
+    [Fact]
     public void ShardsAreReadByTheirIndexAndLeaveNothingOld()
     {
         using var scope = NewDisposeScope();
@@ -151,7 +167,7 @@ public sealed class HuggingFaceTests
         Assert.Contains("lack model.norm.weight", Message(t => t.Remove("model.norm.weight")), StringComparison.Ordinal);
         Assert.Contains("[24, 1]; the configuration asks for [24]", Message(t => t["model.norm.weight"] = ones(24, 1)), StringComparison.Ordinal);
         Assert.Contains("is I64", Message(t => t["model.norm.weight"] = ones(24, ScalarType.Int64)), StringComparison.Ordinal);
-        Assert.Contains("q_proj.bias is not a weight", Message(t => t["model.layers.0.self_attn.q_proj.bias"] = ones(24)), StringComparison.Ordinal);
+        Assert.Contains("q_norm.weight is not a weight", Message(t => t["model.layers.0.self_attn.q_norm.weight"] = ones(4)), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -177,7 +193,7 @@ public sealed class HuggingFaceTests
     [Theory]
     [InlineData("model_type", "\"gpt2\"", "model_type is gpt2")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act is gelu")]
-    [InlineData("attention_bias", "true", "attention_bias")]
+    [InlineData("mlp_bias", "true", "mlp_bias")]
     [InlineData("quantization_config", "{\"bits\": 4}", "quantised")]
     [InlineData("hidden_size", "null", "hidden_size is missing")]
     [InlineData("hidden_size", "\"24\"", "hidden_size is \"24\"")]
@@ -214,6 +230,8 @@ public sealed class HuggingFaceTests
         Assert.Equal(10_000, With("rope_theta", "null").RopeBase);
         Assert.Equal(1e-6, With("rms_norm_eps", "null").NormEpsilon);
         Assert.Equal(8, With("sliding_window", "8").ContextLength);
+        Assert.Equal(AttentionBias.All, With("attention_bias", "true").AttentionBias);
+        Assert.Equal(AttentionBias.QueryKeyValue, With("model_type", "\"qwen2\"").AttentionBias);
         Assert.Equal(new RopeScaling(2), With("rope_scaling", "{\"type\": \"linear\", \"factor\": 2.0}").RopeScaling);
         Assert.Null(With("rope_scaling", "{\"rope_type\": \"default\"}").RopeScaling);
         var newer = With("rope_parameters", """{"rope_theta": 500000.0, "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}""");

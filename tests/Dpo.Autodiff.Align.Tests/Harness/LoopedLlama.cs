@@ -77,8 +77,9 @@ internal sealed class LoopedLlama
         {
             for (var i = 0; i < half; i++)
             {
+                var frequency = Math.Pow(config.RopeBase, -2.0 * i / width);
                 var pair = new System.Numerics.Complex(heads[begin + i], heads[begin + half + i])
-                    * System.Numerics.Complex.FromPolarCoordinates(1, position / Math.Pow(config.RopeBase, 2.0 * i / width));
+                    * System.Numerics.Complex.FromPolarCoordinates(1, position * (config.RopeScaling?.Apply(frequency) ?? frequency));
                 (turned[begin + i], turned[begin + half + i]) = (pair.Real, pair.Imaginary);
             }
         }
@@ -95,7 +96,8 @@ internal sealed class LoopedLlama
     private double[] Apply(string weight, double[] x)
     {
         var w = weights[weight];
-        return [.. Enumerable.Range(0, w.Length / x.Length).Select(row => Enumerable.Range(0, x.Length).Sum(i => w[row * x.Length + i] * x[i]))];
+        var bias = weights.GetValueOrDefault(weight.Replace(".weight", ".bias", StringComparison.Ordinal));
+        return [.. Enumerable.Range(0, w.Length / x.Length).Select(row => (bias?[row] ?? 0) + Enumerable.Range(0, x.Length).Sum(i => w[row * x.Length + i] * x[i]))];
     }
 
     private static double[] Sum(double[] x, double[] y) => [.. x.Select((v, i) => v + y[i])];

@@ -19,6 +19,19 @@ internal static class SmallModels
 
     public static readonly LlamaConfig Tied = Grouped with { Heads = 2, TiedHead = true, HeadWidth = 8, RopeBase = 500, NormEpsilon = 1e-3 };
 
+    public static readonly LlamaConfig Biased = Grouped with { AttentionBias = AttentionBias.QueryKeyValue };
+
+    public static readonly LlamaConfig AllBiased = Tied with { AttentionBias = AttentionBias.All, RopeScaling = new RopeScaling(4) { Bands = (1, 4, 16) } };
+
+    /// <summary>Configurations by name.</summary>
+    public static readonly IReadOnlyDictionary<string, LlamaConfig> All = new Dictionary<string, LlamaConfig>
+    {
+        [nameof(Grouped)] = Grouped,
+        [nameof(Tied)] = Tied,
+        [nameof(Biased)] = Biased,
+        [nameof(AllBiased)] = AllBiased,
+    };
+
     /// <summary>A model whose weights are far from their small beginnings, so that every part of it shows in the logits.</summary>
     public static Llama Random(LlamaConfig config, ScalarType dtype = ScalarType.Float64, ulong seed = 5)
     {

@@ -8,7 +8,7 @@ namespace Dpo.Autodiff.Align.Tests.Model;
 /// <summary>The decoder against loops over numbers, and against itself by other ways.</summary>
 public sealed class LlamaTests
 {
-    public static TheoryData<string> Configs => [nameof(SmallModels.Grouped), nameof(SmallModels.Tied)];
+    public static TheoryData<string> Configs => [.. SmallModels.All.Keys];
 
     [Theory]
     [MemberData(nameof(Configs))]
@@ -170,7 +170,7 @@ public sealed class LlamaTests
         Assert.Throws<ArgumentException>(() => new Llama(SmallModels.Grouped with { Layers = 0 }));
     }
 
-    private static LlamaConfig Config(string name) => name == nameof(SmallModels.Tied) ? SmallModels.Tied : SmallModels.Grouped;
+    private static LlamaConfig Config(string name) => SmallModels.All[name];
 
     private static void Close(double[] expected, Tensor actual, double tolerance)
     {
