@@ -35,8 +35,15 @@ internal sealed class Attention : nn.Module
         var value = Heads(values.call(hidden), config.KeyValueHeads);
         if (cache is not null)
             (key, value) = cache.Add(key, value, positions);
+        if (tokens == 1 && positions.Visible is not null)
+        {
+            // The query heads of a group take the place of tokens: all see the same keys, and the cache is not copied for each.
+            var groups = query.view(batch, config.KeyValueHeads, -1, config.HeadWidth);
+            return output.call(nn.functional.scaled_dot_product_attention(groups, key, value, positions.Visible).view(batch, 1, -1));
+        }
+
         var heads = nn.functional.scaled_dot_product_attention(query, Repeat(key), Repeat(value), positions.Visible, 0, is_casual: positions.Visible is null);
-        return output.call(heads.transpose(1, 2).reshape(batch, tokens, config.Heads * config.HeadWidth));
+        return output.call(heads.transpose(1, 2).reshape(batch, tokens, -1));
 
         Tensor Heads(Tensor projected, int count) => projected.view(batch, tokens, count, config.HeadWidth).transpose(1, 2);
     }
