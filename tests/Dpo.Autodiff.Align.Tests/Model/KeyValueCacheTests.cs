@@ -10,6 +10,8 @@ public sealed class KeyValueCacheTests
     [Theory]
     [InlineData(ScalarType.Float64, 1e-12)]
     [InlineData(ScalarType.Float32, 2e-5)]
+    // Eight bits of a number, through several layers.
+    [InlineData(ScalarType.BFloat16, 0.25)]
     public void TokenByTokenIsAllAtOnce(ScalarType dtype, double tolerance)
     {
         using var scope = NewDisposeScope();
