@@ -8,10 +8,3 @@ internal interface ISplitter
     /// <param name="continues">Whether it goes on with other text.</param>
     IEnumerable<string> Split(string part, bool continues);
 }
-
-/// <summary>Puts a space before a part that has none.</summary>
-internal sealed class SpacePrefixer : ISplitter
-{
-    /// <inheritdoc/>
-    public IEnumerable<string> Split(string part, bool continues) => [continues || part.StartsWith(' ') ? part : " " + part];
-}
