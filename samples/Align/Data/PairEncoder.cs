@@ -1,0 +1,24 @@
+using Align.Tokenizers;
+
+namespace Align.Data;
+
+/// <summary>Turns pairs of text into tokens: the beginning of text, the prompt, a response, the end of text.</summary>
+internal sealed class PairEncoder(ITokenizer tokenizer, int maximumLength)
+{
+    /// <summary>A pair in tokens.</summary>
+    public EncodedPair Encode(PreferencePair pair) =>
+        EncodedPair.Fit(Prompt(pair.Prompt), Response(pair.Chosen), Response(pair.Rejected), maximumLength, tokenizer.Beginning);
+
+    /// <summary>A prompt in tokens, at least one.</summary>
+    public int[] Prompt(string text)
+    {
+        var ids = tokenizer.Encode(text);
+        if (tokenizer.Beginning is { } beginning)
+            return [beginning, .. ids];
+        return ids.Count > 0
+            ? [.. ids]
+            : throw new DataException("A prompt is empty, and the model has no token for the beginning of text: there is nothing to predict a response from.");
+    }
+
+    private int[] Response(string text) => tokenizer.End is { } end ? [.. tokenizer.Encode(text), end] : [.. tokenizer.Encode(text)];
+}

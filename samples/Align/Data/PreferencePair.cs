@@ -1,0 +1,8 @@
+namespace Align.Data;
+
+/// <summary>A prompt with two responses, of which one is preferred.</summary>
+/// <param name="Prompt">What both answer.</param>
+/// <param name="Chosen">The preferred response.</param>
+/// <param name="Rejected">The other one.</param>
+/// <param name="Place">Where the pair stands: file and line.</param>
+internal sealed record PreferencePair(string Prompt, string Chosen, string Rejected, string Place);
