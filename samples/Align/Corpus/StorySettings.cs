@@ -30,7 +30,7 @@ internal sealed record StorySettings
     public int SamplePrompts { get; init; } = 300;
 
     /// <summary>DPO's steps.</summary>
-    public int Steps { get; init; } = 120;
+    public int Steps { get; init; } = 80;
 
     /// <summary>Pairs a step.</summary>
     public int BatchSize { get; init; } = 64;
@@ -39,7 +39,7 @@ internal sealed record StorySettings
     public double LearningRate { get; init; } = 5e-4;
 
     /// <summary>DPO's beta.</summary>
-    public double Beta { get; init; } = 0.2;
+    public double Beta { get; init; } = 0.3;
 
     /// <summary>Whether preferences are drawn by lot: then there is nothing to learn.</summary>
     public bool IsShuffled { get; init; }
