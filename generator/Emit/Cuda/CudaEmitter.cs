@@ -33,7 +33,7 @@ public sealed class CudaEmitter
 
     private CudaEmitter(LoopProgram program, string name, EquatableArray<string> axisNames)
     {
-        memory = new(program, axisNames);
+        memory = new(CudaFission.Run(program), axisNames);
         this.program = memory.Program;
         this.name = CudaNames.Plain(name);
     }
@@ -45,7 +45,7 @@ public sealed class CudaEmitter
     public static CudaPlan Emit(LoopProgram program, string name, EquatableArray<string> axisNames)
     {
         var emitter = new CudaEmitter(program, name, axisNames);
-        for (emitter.stage = 0; emitter.stage < program.Stages.Count; emitter.stage++)
+        for (emitter.stage = 0; emitter.stage < emitter.program.Stages.Count; emitter.stage++)
             emitter.Stage();
         emitter.Flush();
         return emitter.Plan();

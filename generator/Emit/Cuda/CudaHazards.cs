@@ -14,7 +14,10 @@ internal sealed class CudaHazards(CudaMemory memory)
     private readonly List<(int Buffer, bool IsWrite, string? Key)> open = [];
 
     /// <summary>The buffers that the kernel writes; others need no care.</summary>
-    public HashSet<int> Written { get; set; } = [];
+    public HashSet<int> Written { get; } = [];
+
+    /// <summary>Notes what a kernel writes.</summary>
+    public void Write(IEnumerable<int> buffers) => Written.UnionWith(buffers.Select(memory.Place));
 
     public void Clear() => open.Clear();
 
@@ -33,10 +36,28 @@ internal sealed class CudaHazards(CudaMemory memory)
     }
 
     /// <summary>Whether iterations of a loop that all threads run meet each other, so that each begins with a barrier.</summary>
-    public bool MeetsItself(List<SimdNode> body, CudaMethod method, bool isRow)
+    /// <param name="body">What is done in each.</param>
+    /// <param name="method">The kernel.</param>
+    /// <param name="loop">The loop; null for the items, of which each has memory of its own but for the rows of its block.</param>
+    public bool MeetsItself(List<SimdNode> body, CudaMethod method, SimdLoop? loop)
     {
-        var accesses = Accesses(body, method, null, isOwner: false).Where(a => !isRow || memory.Program.Buffers[a.Buffer].Scope == BufferScope.Row).ToArray();
+        var accesses = Accesses(body, method, null, isOwner: false).Where(a => loop is null ? memory.Program.Buffers[a.Buffer].Scope == BufferScope.Row : !IsOwn(a.Buffer, loop)).ToArray();
         return accesses.Any(a => accesses.Any(b => Conflict(a, b)));
+    }
+
+    /// <summary>Whether every access in a loop is to the iteration's own part of a buffer.</summary>
+    private bool IsOwn(int place, SimdLoop loop)
+    {
+        string? common = null;
+        foreach (var (_, index) in SimdTree.Statements(loop).SelectMany(s => SimdTree.Accesses(s.Node)).Where(a => memory.Place(a.Buffer) == place))
+        {
+            var key = Key(index, loop);
+            if (key is null || (common is not null && common != key))
+                return false;
+            common = key;
+        }
+
+        return true;
     }
 
     private static bool Conflict((int Buffer, bool IsWrite, string? Key) left, (int Buffer, bool IsWrite, string? Key) right) =>
@@ -56,23 +77,24 @@ internal sealed class CudaHazards(CudaMemory memory)
 
             var statement = ((SimdStatement)node).Node;
             if (statement is LoopNode.Initialise cleared && IsMemory(cleared.Buffer))
-                yield return (cleared.Buffer, true, Filled(cleared.Buffer));
+                yield return (memory.Place(cleared.Buffer), true, Filled(cleared.Buffer));
             foreach (var (buffer, index) in SimdTree.Accesses(statement))
             {
                 if (!IsMemory(buffer))
                     continue;
                 var isWrite = SimdTree.Writes(statement).Contains(buffer);
-                yield return (buffer, isWrite, statement is LoopNode.Extern || isOwner ? null : lane is not null ? Key(buffer, index, lane) : isWrite ? FirstThread : null);
+                var key = statement is LoopNode.Extern || isOwner ? null : lane is null ? isWrite ? FirstThread : null : method.IsVectorised(lane) ? null : Key(index, lane);
+                yield return (memory.Place(buffer), isWrite, key);
             }
         }
     }
 
-    private bool IsMemory(int buffer) => Written.Contains(buffer) && memory.Program.Buffers[buffer].Scope != BufferScope.Register && memory.Program.Buffers[buffer].Extents.Count > 0;
+    private bool IsMemory(int buffer) => Written.Contains(memory.Place(buffer)) && memory.Program.Buffers[buffer].Scope != BufferScope.Register && memory.Program.Buffers[buffer].Extents.Count > 0;
 
     // A row of one axis is cleared by the threads that lanes over it have.
     private string? Filled(int buffer) => memory.Program.Buffers[buffer].Extents is [var extent] ? $"{extent}|0|0|1" : null;
 
-    private static string? Key(int buffer, EquatableArray<IndexExpression> index, SimdLoop lane)
+    private static string? Key(EquatableArray<IndexExpression> index, SimdLoop lane)
     {
         for (var p = 0; p < index.Count; p++)
             if (index[p] is IndexExpression.Affine { Terms: { Count: 1 } terms } affine && terms[0].Loop == lane.Variable.Id)

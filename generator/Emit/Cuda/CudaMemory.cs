@@ -10,6 +10,7 @@ internal sealed class CudaMemory
     private readonly Dictionary<int, List<LoopNode>> writers = [];
     private readonly Dictionary<int, int> storedTo = [];
     private readonly HashSet<int> loaded = [];
+    private readonly Dictionary<int, int> places = [];
     private readonly ProgramOutput[] gradients;
 
     public CudaMemory(LoopProgram program, EquatableArray<string> axisNames)
@@ -23,6 +24,10 @@ internal sealed class CudaMemory
             SimdRearrangement.Prune(stage);
         foreach (var statement in Stages.SelectMany(SimdTree.Statements))
             Note(statement);
+        var donations = Donations(program);
+        foreach (var buffer in program.Buffers)
+            if (GradientNumber(buffer.Id) is >= 0 and var k && (donations & (1UL << k)) != 0 && Donation.InputOf(program, gradients[k]) is { } input)
+                places[buffer.Id] = input.Id;
         BufferNames = program.Buffers.Select(b => b.Scope == BufferScope.Global ? Names.Take(b.Name) : CudaNames.Plain(b.Name)).ToArray();
     }
 
@@ -59,6 +64,17 @@ internal sealed class CudaMemory
     /// <summary>A scalar input that a call may lack: the upstream gradient of a scalar result.</summary>
     public bool IsOptionalUpstream(int id) =>
         Program.Buffers[id] is { Role: BufferRole.Input, Extents.Count: 0 } buffer && Program.Source.Inputs[buffer.Argument].Role == InputRole.Upstream;
+
+    /// <summary>The gradients that may be written over their inputs.</summary>
+    public static ulong Donations(LoopProgram program)
+    {
+        var isOfInput = program.Buffers.Where(b => b.Role == BufferRole.Gradient)
+            .All(b => program.Buffers.All(i => i.Role != BufferRole.Input || program.Source.Inputs[i.Argument].Name != program.Source.Outputs[b.Argument].Name || i.Extents == b.Extents));
+        return isOfInput ? Donation.Of(program) : 0;
+    }
+
+    /// <summary>The buffer whose memory a buffer may be: a gradient may be written over its input.</summary>
+    public int Place(int id) => places.TryGetValue(id, out var place) ? place : id;
 
     public bool IsWritten(int id) => writers.ContainsKey(id);
 

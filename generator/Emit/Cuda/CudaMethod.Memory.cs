@@ -34,6 +34,12 @@ internal sealed partial class CudaMethod
             return;
         }
 
+        if (elements.TryGetValue(load, out var element))
+        {
+            Name(load.Value, Code.Compound(element));
+            return;
+        }
+
         var predicate = load.Predicate is { } holds ? Value(holds, named: true).Operand : "";
         var exists = Exists(load.Buffer, load.Index, predicate);
         var code = Read(load.Buffer, Offset(load.Buffer, load.Index));
@@ -174,6 +180,12 @@ internal sealed partial class CudaMethod
         var buffer = program.Buffers[store.Buffer];
         var predicate = store.Predicate is { } holds ? Value(holds, named: true).Operand : "";
         var value = Operand(store.Operand, buffer.Kind).Text;
+        if (elements.TryGetValue(store, out var element))
+        {
+            writer.Line($"{element} = {value};");
+            return;
+        }
+
         if (buffer.Extents.Count == 0 && nest is null)
         {
             // Later statements of the block have it without memory.

@@ -18,6 +18,11 @@ internal sealed partial class CudaMethod
     private readonly Dictionary<int, (string Name, LoopNode.Combine Combine, bool IsShared)> parts = [];
     private readonly List<(int Buffer, LoopNode.Combine Combine)> totals = [];
 
+    private readonly HashSet<int> finishedOnline = [];
+
+    // By the accumulator of the maximum.
+    private readonly Dictionary<int, CudaOnline> online = [];
+
     /// <summary>The results whose parts the kernel leaves.</summary>
     public List<CudaTotal> Totals { get; } = [];
 
@@ -45,6 +50,8 @@ internal sealed partial class CudaMethod
     private void Declare(LoopNode.Initialise initialise, CudaPlace place)
     {
         var name = program.Buffers[initialise.Buffer].Name;
+        if (online.Values.Any(o => o.Sum == initialise.Buffer) || finishedOnline.Contains(initialise.Buffer))
+            return;
         if (!parts.TryGetValue(initialise.Buffer, out var part))
         {
             registers[initialise.Buffer] = Identity(initialise.Monoid, program.Buffers[initialise.Buffer].Kind);
@@ -53,7 +60,7 @@ internal sealed partial class CudaMethod
 
         part = part with { Name = names.Take(name + "Part"), IsShared = part.IsShared && place != CudaPlace.Lane };
         parts[initialise.Buffer] = part;
-        writer.Line(Begin(part.Name, part.Combine));
+        writer.Line(online.ContainsKey(initialise.Buffer) ? $"dpo_logsumexp {part.Name};" : Begin(part.Name, part.Combine));
     }
 
     /// <summary>An accumulator that has nothing yet.</summary>
@@ -76,12 +83,32 @@ internal sealed partial class CudaMethod
     {
         if (!parts.TryGetValue(register, out var part))
             return;
+        if (online.TryGetValue(register, out var pair))
+        {
+            Finish(pair, part.Name);
+            parts.Remove(register);
+            online.Remove(register);
+            return;
+        }
+
         var result = part.IsShared ? Shared(part.Name, part.Combine) : Own(part.Name, part.Combine);
         var kind = program.Buffers[register].Kind;
         var name = names.Take(program.Buffers[register].Name);
         writer.Line($"const {CudaExpressions.TypeOf(kind)} {name} = {result};");
         registers[register] = name;
         parts.Remove(register);
+    }
+
+    /// <summary>Both results of one reading. Relative to an infinite maximum, as to NaN, the sum is NaN.</summary>
+    private void Finish(CudaOnline pair, string part)
+    {
+        var whole = names.Take(program.Buffers[pair.Max].Name + "Whole");
+        var (max, sum) = (names.Take(program.Buffers[pair.Max].Name), names.Take(program.Buffers[pair.Sum].Name));
+        writer.Line($"const dpo_logsumexp {whole} = dpo_block_logsumexp({part});");
+        writer.Line($"const real {max} = dpo_isnan({whole}.sum) ? {whole}.sum : {whole}.max;");
+        writer.Line($"const real {sum} = dpo_isfinite({max}) || {ExtentOf(pair.Count).Operand} == 0 ? {whole}.sum : dpo_nan((real)0);");
+        (registers[pair.Max], registers[pair.Sum]) = (max, sum);
+        finishedOnline.Add(pair.Sum);
     }
 
     private string Own(string part, LoopNode.Combine combine) => (combine.Monoid, KindOf(combine)) switch
@@ -140,6 +167,12 @@ internal sealed partial class CudaMethod
             return;
         }
 
+        if (terms.TryGetValue(combine, out var term))
+        {
+            writer.Line($"{term} = {value};");
+            return;
+        }
+
         var isTotal = buffer.Scope == BufferScope.Global;
         if (isTotal && nest is null)
         {
@@ -155,6 +188,12 @@ internal sealed partial class CudaMethod
             conditions.Add(grid == CudaGrid.Owners ? "dpo_block() == 0 && dpo_thread() == 0" : "dpo_thread() == 0");
         if (predicate.Length > 0)
             conditions.Add(predicate);
+        if (online.ContainsKey(combine.Buffer))
+        {
+            writer.Line($"{parts[combine.Buffer].Name}.add({value});");
+            return;
+        }
+
         var statement = Combined(isTotal ? totalNames[combine.Buffer] : parts[combine.Buffer].Name, combine.Monoid, kind, value, position);
         writer.Line(conditions.Count == 0 ? statement : $"if ({string.Join(" && ", conditions)})\n    {statement}");
     }

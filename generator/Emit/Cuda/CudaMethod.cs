@@ -66,8 +66,10 @@ internal sealed partial class CudaMethod
     {
         nest = loop;
         grid = loop.Grid;
+        if (grid == CudaGrid.Rows)
+            Join(loop.Body);
         Survey([scalars, loop.Prologue, loop.Body]);
-        hazards.Written = new(SimdTree.Statements(loop.Body).SelectMany(s => SimdTree.Writes(s.Node)));
+        hazards.Write(SimdTree.Statements(loop.Body).SelectMany(s => SimdTree.Writes(s.Node)));
         var place = grid switch { CudaGrid.Elements => CudaPlace.Lane, CudaGrid.Owners => CudaPlace.Owner, _ => CudaPlace.Uniform };
         Nodes(scalars, CudaPlace.Uniform, gate);
         DeclareTotals(loop.Body);
@@ -86,7 +88,7 @@ internal sealed partial class CudaMethod
     {
         grid = CudaGrid.Block;
         Survey([nodes]);
-        hazards.Written = new(SimdTree.Statements(nodes).SelectMany(s => SimdTree.Writes(s.Node)));
+        hazards.Write(SimdTree.Statements(nodes).SelectMany(s => SimdTree.Writes(s.Node)));
         foreach (var total in totals)
             Add(total, isKept: program.Buffers[total.Buffer].Role != BufferRole.Workspace || readLater.Contains(total.Buffer));
         Nodes(nodes, CudaPlace.Uniform, SimdGate.Always);
@@ -151,6 +153,15 @@ internal sealed partial class CudaMethod
 
     private string Buffer(int id) => Argument(CudaArgumentKind.Buffer, id);
 
+    /// <summary>Rows that are read for a maximum and again for a sum of exponentials are read once.</summary>
+    private void Join(List<SimdNode> nodes)
+    {
+        foreach (var pair in CudaOnline.Join(program, nodes, nest!.IsLane))
+            online[pair.Max] = pair;
+        foreach (var inner in nodes.OfType<SimdLoop>().Where(l => !nest.IsLane(l)))
+            Join(inner.Body);
+    }
+
     private void Survey(IReadOnlyList<List<SimdNode>> lists)
     {
         foreach (var list in lists)
@@ -186,7 +197,7 @@ internal sealed partial class CudaMethod
         var header = isGrid ? Strided(name, count.Text, isGrid) : $"for (long long {name} = dpo_block(); {name} < {count.Text}; {name} += dpo_blocks())";
         var outer = writer;
         writer = new();
-        if (hazards.MeetsItself(loop.Body, this, isRow: true))
+        if (hazards.MeetsItself(loop.Body, this, null))
             Barrier();
         Nodes(loop.Prologue, place, gate);
         Nodes(loop.Body, place, gate);
@@ -309,7 +320,7 @@ internal sealed partial class CudaMethod
             Own(loop);
         using (writer.Block($"for (long long {name} = 0; {name} < {count}; {name}++)"))
         {
-            if (place == CudaPlace.Uniform && inner == place && hazards.MeetsItself(loop.Body, this, isRow: false))
+            if (place == CudaPlace.Uniform && inner == place && hazards.MeetsItself(loop.Body, this, loop))
                 Barrier();
             Nodes(loop.Body, inner, known);
         }
@@ -322,8 +333,11 @@ internal sealed partial class CudaMethod
     private void Lanes(SimdLoop loop, string name, string count, SimdGate known)
     {
         lane = loop;
-        using (writer.Block(Strided(name, count, isGrid: grid == CudaGrid.Owners)))
-            Nodes(loop.Body, CudaPlace.Lane, known);
+        if (IsVectorised(loop))
+            Vectors(loop, name, count, known);
+        else
+            using (writer.Block(Strided(name, count, isGrid: grid == CudaGrid.Owners)))
+                Nodes(loop.Body, CudaPlace.Lane, known);
         lane = null;
     }
 
