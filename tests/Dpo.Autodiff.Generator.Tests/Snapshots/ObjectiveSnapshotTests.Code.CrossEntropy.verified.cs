@@ -780,6 +780,57 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
+                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
+                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
+                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
+
+                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
+                        return dpo_load_each(memory, index, first, count, few);
+                #pragma unroll
+                    for (int i = 0; i < width; i += dpo_width<T>())
+                        dpo_load_vector(memory, index + i, few + i);
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
+                {
+                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
+                    {
+                #pragma unroll
+                        for (int i = 0; i < width; i += dpo_width<T>())
+                            dpo_store_vector(memory, index + i, few + i);
+                        return;
+                    }
+
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        if (first + i >= 0 && first + i < count)
+                            dpo_store(memory, index + i, few[i]);
+                }
+
                 // max2[token] = max[vocab](logits)
                 // sum6[token] = sum[vocab](exp(logits - max2))
                 // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
@@ -794,20 +845,29 @@ static partial class C
                         const bool v1 = labelValue != (-100LL);
                         if (dpo_thread() == 0)
                             sum18Part.add(v1 ? (real)1 : (real)0);
-                        real max2Part = dpo_lowest((real)0);
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        dpo_logsumexp max2Part;
+                        constexpr int width = dpo_width<STORE_logits>();
+                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            max2Part = dpo_maximum(max2Part, logitsValue);
+                            real logitsFew[width];
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                            real max2Few[width];
+                            #pragma unroll
+                            for (int k = 0; k < width; k++)
+                            {
+                                const long long vocab = first + k;
+                                max2Few[k] = dpo_lowest((real)0);
+                                if (vocab >= 0 && vocab < vocabSize)
+                                {
+                                    const real logitsValue = logitsFew[k];
+                                    max2Few[k] = logitsValue;
+                                }
+                            }
+                            max2Part.add(max2Few);
                         }
-                        const real max2 = dpo_block_max(max2Part);
-                        dpo_sum sum6Part;
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
-                        {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            sum6Part.add(dpo_exp(logitsValue - max2));
-                        }
-                        const real sum6 = dpo_block_sum(sum6Part);
+                        const dpo_logsumexp max2Whole = dpo_block_logsumexp(max2Part);
+                        const real max2 = dpo_isnan(max2Whole.sum) ? max2Whole.sum : max2Whole.max;
+                        const real sum6 = dpo_isfinite(max2) || vocabSize == 0 ? max2Whole.sum : dpo_nan((real)0);
                         const long long v9 = (labelValue == (-100LL)) ? 0LL : labelValue;
                         const bool v9Exists = v9 >= 0 && v9 < vocabSize;
                         if (v1 && !v9Exists)
@@ -888,6 +948,57 @@ static partial class C
                 #define STORE_d_logits real
                 #endif
 
+                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
+                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
+                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
+
+                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
+                        return dpo_load_each(memory, index, first, count, few);
+                #pragma unroll
+                    for (int i = 0; i < width; i += dpo_width<T>())
+                        dpo_load_vector(memory, index + i, few + i);
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
+                {
+                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
+                    {
+                #pragma unroll
+                        for (int i = 0; i < width; i += dpo_width<T>())
+                            dpo_store_vector(memory, index + i, few + i);
+                        return;
+                    }
+
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        if (first + i >= 0 && first + i < count)
+                            dpo_store(memory, index + i, few[i]);
+                }
+
                 // max3All[token] = max[vocab](logits)
                 // sum7All[token] = sum[vocab](exp(logits - max3All))
                 // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
@@ -902,22 +1013,31 @@ static partial class C
                         const bool v1 = labelValue != (-100LL);
                         if (dpo_thread() == 0)
                             sum19Part.add(v1 ? (real)1 : (real)0);
-                        real max3Part = dpo_lowest((real)0);
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        dpo_logsumexp max3Part;
+                        constexpr int width = dpo_width<STORE_logits>();
+                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            max3Part = dpo_maximum(max3Part, logitsValue);
+                            real logitsFew[width];
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                            real max3Few[width];
+                            #pragma unroll
+                            for (int k = 0; k < width; k++)
+                            {
+                                const long long vocab = first + k;
+                                max3Few[k] = dpo_lowest((real)0);
+                                if (vocab >= 0 && vocab < vocabSize)
+                                {
+                                    const real logitsValue = logitsFew[k];
+                                    max3Few[k] = logitsValue;
+                                }
+                            }
+                            max3Part.add(max3Few);
                         }
-                        const real max3 = dpo_block_max(max3Part);
+                        const dpo_logsumexp max3Whole = dpo_block_logsumexp(max3Part);
+                        const real max3 = dpo_isnan(max3Whole.sum) ? max3Whole.sum : max3Whole.max;
+                        const real sum7 = dpo_isfinite(max3) || vocabSize == 0 ? max3Whole.sum : dpo_nan((real)0);
                         if (dpo_thread() == 0 && d_logits)
                             max3All[token] = max3;
-                        dpo_sum sum7Part;
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
-                        {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            sum7Part.add(dpo_exp(logitsValue - max3));
-                        }
-                        const real sum7 = dpo_block_sum(sum7Part);
                         if (dpo_thread() == 0 && d_logits)
                             sum7All[token] = sum7;
                         const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
@@ -967,10 +1087,23 @@ static partial class C
                         const real max3AllValue = max3All[token];
                         const real sum7AllValue = sum7All[token];
                         const real v32 = v24 / sum7AllValue;
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
+                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            dpo_store(d_logits, token * vocabSize + vocab, v18 ? (((v20 == vocab) ? v25 : (real)0) + (dpo_exp(logitsValue - max3AllValue) * v32)) : (real)0);
+                            real logitsFew[width];
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                            real d_logitsFew[width];
+                            #pragma unroll
+                            for (int k = 0; k < width; k++)
+                            {
+                                const long long vocab = first + k;
+                                if (vocab >= 0 && vocab < vocabSize)
+                                {
+                                    const real logitsValue = logitsFew[k];
+                                    d_logitsFew[k] = v18 ? (((v20 == vocab) ? v25 : (real)0) + (dpo_exp(logitsValue - max3AllValue) * v32)) : (real)0;
+                                }
+                            }
+                            dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
                         }
                     }
                 }
@@ -1022,6 +1155,57 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
+                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
+                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
+                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
+
+                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
+                        return dpo_load_each(memory, index, first, count, few);
+                #pragma unroll
+                    for (int i = 0; i < width; i += dpo_width<T>())
+                        dpo_load_vector(memory, index + i, few + i);
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
+                {
+                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
+                    {
+                #pragma unroll
+                        for (int i = 0; i < width; i += dpo_width<T>())
+                            dpo_store_vector(memory, index + i, few + i);
+                        return;
+                    }
+
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        if (first + i >= 0 && first + i < count)
+                            dpo_store(memory, index + i, few[i]);
+                }
+
                 // kept1[token] = max[vocab](logits)
                 // kept2[token] = sum[vocab](exp(logits - kept1))
                 // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
@@ -1036,22 +1220,31 @@ static partial class C
                         const bool v1 = labelValue != (-100LL);
                         if (dpo_thread() == 0)
                             kept3Part.add(v1 ? (real)1 : (real)0);
-                        real max2Part = dpo_lowest((real)0);
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        dpo_logsumexp max2Part;
+                        constexpr int width = dpo_width<STORE_logits>();
+                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            max2Part = dpo_maximum(max2Part, logitsValue);
+                            real logitsFew[width];
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                            real max2Few[width];
+                            #pragma unroll
+                            for (int k = 0; k < width; k++)
+                            {
+                                const long long vocab = first + k;
+                                max2Few[k] = dpo_lowest((real)0);
+                                if (vocab >= 0 && vocab < vocabSize)
+                                {
+                                    const real logitsValue = logitsFew[k];
+                                    max2Few[k] = logitsValue;
+                                }
+                            }
+                            max2Part.add(max2Few);
                         }
-                        const real max2 = dpo_block_max(max2Part);
+                        const dpo_logsumexp max2Whole = dpo_block_logsumexp(max2Part);
+                        const real max2 = dpo_isnan(max2Whole.sum) ? max2Whole.sum : max2Whole.max;
+                        const real sum6 = dpo_isfinite(max2) || vocabSize == 0 ? max2Whole.sum : dpo_nan((real)0);
                         if (dpo_thread() == 0)
                             kept1[token] = max2;
-                        dpo_sum sum6Part;
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
-                        {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            sum6Part.add(dpo_exp(logitsValue - max2));
-                        }
-                        const real sum6 = dpo_block_sum(sum6Part);
                         if (dpo_thread() == 0)
                             kept2[token] = sum6;
                         const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
@@ -1123,6 +1316,57 @@ static partial class C
                 #define STORE_d_logits real
                 #endif
 
+                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
+                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
+                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
+
+                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
+                {
+                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
+                        return dpo_load_each(memory, index, first, count, few);
+                #pragma unroll
+                    for (int i = 0; i < width; i += dpo_width<T>())
+                        dpo_load_vector(memory, index + i, few + i);
+                }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+                template <int width>
+                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+
+                template <int width, class T>
+                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
+                {
+                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
+                    {
+                #pragma unroll
+                        for (int i = 0; i < width; i += dpo_width<T>())
+                            dpo_store_vector(memory, index + i, few + i);
+                        return;
+                    }
+
+                #pragma unroll
+                    for (int i = 0; i < width; i++)
+                        if (first + i >= 0 && first + i < count)
+                            dpo_store(memory, index + i, few[i]);
+                }
+
                 // d_logits[token vocab] = where(label != -100, ..., 0)
                 DPO_KERNEL(CrossEntropyGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, const real *kept1, const real *kept2, const real *kept3, STORE_d_logits *d_logits, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
@@ -1138,10 +1382,23 @@ static partial class C
                         const real kept1Value = kept1[token];
                         const real kept2Value = kept2[token];
                         const real v15 = v7 / kept2Value;
-                        for (long long vocab = dpo_thread(); vocab < vocabSize; vocab += dpo_threads())
+                        constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
+                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
-                            const real logitsValue = dpo_load(logits, token * vocabSize + vocab);
-                            dpo_store(d_logits, token * vocabSize + vocab, v1 ? (((v3 == vocab) ? v8 : (real)0) + (dpo_exp(logitsValue - kept1Value) * v15)) : (real)0);
+                            real logitsFew[width];
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                            real d_logitsFew[width];
+                            #pragma unroll
+                            for (int k = 0; k < width; k++)
+                            {
+                                const long long vocab = first + k;
+                                if (vocab >= 0 && vocab < vocabSize)
+                                {
+                                    const real logitsValue = logitsFew[k];
+                                    d_logitsFew[k] = v1 ? (((v3 == vocab) ? v8 : (real)0) + (dpo_exp(logitsValue - kept1Value) * v15)) : (real)0;
+                                }
+                            }
+                            dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
                         }
                     }
                 }
