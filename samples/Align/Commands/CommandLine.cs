@@ -27,7 +27,16 @@ internal static class CommandLine
     {
         var seed = new Option<int>("--seed") { Description = "Where all random numbers come from.", DefaultValueFactory = _ => 1, HelpName = "number" };
         var output = new Option<string>("--out") { Description = "The folder for metrics and plots.", DefaultValueFactory = _ => Path.Combine("runs", "stories"), HelpName = "folder" };
-        var root = new RootCommand(Description) { seed, output, new DpoCommand().Command(), new SampleCommand().Command() };
+        var root = new RootCommand(Description) 
+        {
+            seed,
+            output,
+            new DpoCommand().Command(),
+            new RewardCommand().Command(),
+            new RlCommand().Command(),
+            new SampleCommand().Command(),
+            new EvalCommand().Command(),
+        };
         root.SetAction((result, stop) => Guarded(() => new MainJob(Page.Console).Run(result.GetValue(seed), result.GetValue(output)!, stop)));
         return root;
     }

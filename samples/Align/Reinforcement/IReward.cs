@@ -3,8 +3,9 @@ namespace Align.Reinforcement;
 /// <summary>A response of a policy.</summary>
 /// <param name="Prompt">The prompt's tokens.</param>
 /// <param name="Tokens">The response's, with the end of text if it came to it.</param>
+/// <param name="PromptText">The prompt as text.</param>
 /// <param name="Text">The response as text.</param>
-internal sealed record Response(int[] Prompt, int[] Tokens, string Text);
+internal sealed record Response(int[] Prompt, int[] Tokens, string PromptText, string Text);
 
 /// <summary>Says how good responses are.</summary>
 internal interface IReward

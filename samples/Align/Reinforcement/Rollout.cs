@@ -20,7 +20,7 @@ internal static class Rollout
         return [.. prompts.Select((prompt, row) =>
         {
             int[] response = [.. tokens.AsSpan(row * width + prompt.Length, (int)counts[row] - prompt.Length).ToArray().Select(t => (int)t)];
-            return new Response(prompt, response, tokenizer.Decode(response, continues: true));
+            return new Response(prompt, response, tokenizer.Decode(prompt), tokenizer.Decode(response, continues: true));
         })];
     }
 

@@ -42,6 +42,9 @@ internal sealed class References
         return references;
     }
 
+    /// <summary>The log-probabilities of a pair's responses.</summary>
+    public (double Chosen, double Rejected) Sum(int pair) => (chosen[pair].Sum(), rejected[pair].Sum());
+
     /// <summary>Of some pairs, what an objective needs.</summary>
     public Tensor? Of(IReadOnlyList<int> examples, ReferenceNeed need, PairBatch batch, IReadOnlyList<EncodedPair> pairs, ScalarType dtype)
     {
