@@ -82,7 +82,7 @@ internal sealed class DpoCommand
             Command = "dpo",
             Model = Path.GetFullPath(result.GetValue(model)!),
             Data = result.GetValue(data),
-            Lexicon = own.Lexicon(result),
+            Samples = own.Settings(result),
             Objective = chosen.Name,
             Template = result.GetValue(template),
             MaximumLength = length,

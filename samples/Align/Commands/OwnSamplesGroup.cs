@@ -32,8 +32,16 @@ internal sealed class OwnSamplesGroup
     /// <summary>Whether pairs are to be made so.</summary>
     public bool IsGiven(ParseResult result) => result.GetValue(lexicon) is not null;
 
-    /// <summary>The lexicon's file.</summary>
-    public string? Lexicon(ParseResult result) => result.GetValue(lexicon);
+    /// <summary>What was asked for, to be saved with the run.</summary>
+    public object Settings(ParseResult result) => new
+    {
+        Lexicon = result.GetValue(lexicon),
+        Prompts = result.GetValue(prompts),
+        Count = result.GetValue(count),
+        PromptLength = result.GetValue(promptLength),
+        Responses = result.GetValue(responses),
+        MaximumTokens = result.GetValue(newTokens),
+    };
 
     /// <summary>How samples are drawn.</summary>
     public SamplingOptions Sampling(ParseResult result) => new() { MaximumTokens = result.GetValue(newTokens) };

@@ -47,7 +47,7 @@ internal sealed class RlCommand
         {
             if ((result.GetValue(rewardModel) is null) == !own.IsGiven(result))
                 result.AddError("Give either --lexicon or --reward-model: something must say what is good.");
-            if (result.GetValue(group) < 2)
+            if (result.GetResult(group) is { Implicit: false } && result.GetValue(group) < 2)
                 result.AddError("--group-size must be 2 or more.");
         });
         command.SetAction((result, stop) => CommandLine.Guarded(() => Run(result, stop)));
@@ -78,7 +78,7 @@ internal sealed class RlCommand
         {
             Command = "rl",
             Model = Path.GetFullPath(result.GetValue(model)!),
-            Lexicon = own.Lexicon(result),
+            Samples = own.Settings(result),
             RewardModel = result.GetValue(rewardModel),
             HeldOut = result.GetValue(heldOut),
             Policy = settings,

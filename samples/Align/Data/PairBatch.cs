@@ -63,11 +63,11 @@ internal sealed class PairBatch : IDisposable
         }
 
         using var scope = NewDisposeScope();
-        var read = tensor(tokens, [rows.Count, length], device: device).MoveToOuterDisposeScope();
+        var read = tensor(tokens, [rows.Count, length], device: device).DetachFromDisposeScope();
         return new PairBatch(
             read,
-            Dpo.Autodiff.Objectives.Tokens.Shift(read).MoveToOuterDisposeScope(),
-            tensor(isCompletion, [rows.Count, length], device: device).MoveToOuterDisposeScope(),
+            Dpo.Autodiff.Objectives.Tokens.Shift(read).DetachFromDisposeScope(),
+            tensor(isCompletion, [rows.Count, length], device: device).DetachFromDisposeScope(),
             pairs,
             rows.Sum(r => (long)r.Prompt.Length + r.Response.Length),
             rows.Sum(r => (long)r.Response.Length));

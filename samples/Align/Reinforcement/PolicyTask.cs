@@ -106,7 +106,7 @@ internal sealed class PolicyTask : ITrainingTask
         var hidden = policy.Hidden(batch.Tokens);
         var old = Tokens.Fused.Select(policy.Head(hidden), batch.Labels, batch.IsCompletion, Temperature).logProbability;
         var its = Tokens.Fused.Select(reference.forward(batch.Tokens), batch.Labels, batch.IsCompletion, Temperature).logProbability;
-        return new PolicyBatch(batch, old.MoveToOuterDisposeScope(), its.MoveToOuterDisposeScope(), critic?.Of(hidden).MoveToOuterDisposeScope()) { Samples = samples };
+        return new PolicyBatch(batch, old.DetachFromDisposeScope(), its.DetachFromDisposeScope(), critic?.Of(hidden).DetachFromDisposeScope()) { Samples = samples };
     }
 
     /// <summary>Advantages: of sequences by comparing a group, or of tokens by the critic.</summary>

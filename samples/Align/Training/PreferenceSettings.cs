@@ -8,7 +8,7 @@ internal sealed record PreferenceSettings
 {
     /// <summary>The objective.</summary>
     [JsonIgnore]
-    public required PairObjective Objective { get; init; }
+    public PairObjective Objective { get; init; } = PairObjectives.Named("dpo");
 
     /// <summary>How strongly the policy is tied to the reference.</summary>
     public double Beta { get; init; } = 0.1;
