@@ -34,6 +34,7 @@ internal static class CommandLine
             new DpoCommand().Command(),
             new RewardCommand().Command(),
             new RlCommand().Command(),
+            new FrontierCommand().Command(),
             new SampleCommand().Command(),
             new EvalCommand().Command(),
         };
