@@ -17,7 +17,6 @@ public sealed class CudaEmitter
     private readonly CudaMemory memory;
     private readonly LoopProgram program;
     private readonly string name;
-    private readonly CudaRoutines routines = new();
     private readonly List<CudaWorkspace> workspaces = [];
     private readonly List<CudaStep> steps = [];
     private readonly List<string> kernels = [];
@@ -55,7 +54,7 @@ public sealed class CudaEmitter
     {
         var stored = program.Buffers.Select(b => memory.IsStored(b.Id)).ToArray();
         var types = program.Buffers.Where(b => stored[b.Id]).Select(b => $"#ifndef STORE_{memory.BufferNames[b.Id]}\n#define STORE_{memory.BufferNames[b.Id]} {CudaMemory.ElementOf(b.Kind)}\n#endif\n");
-        var parts = new[] { string.Concat(types), routines.Text }.Concat(kernels).Where(t => t.Length > 0);
+        var parts = new[] { string.Concat(types) }.Concat(kernels).Where(t => t.Length > 0);
         return new(
             string.Join("\n", parts),
             program,
@@ -119,14 +118,15 @@ public sealed class CudaEmitter
 
     private CudaMethod Launch(Action<CudaMethod> write, CudaGrid grid, EquatableArray<Extent> items, EquatableArray<Extent> row, SimdGate gate, string what, string comment)
     {
-        var method = new CudaMethod(memory, routines, workspaces, steps.Count);
+        var method = new CudaMethod(memory, workspaces, steps.Count);
         write(method);
         var wish = InvariantText.Of($"{name}_stage{stage + 1}{(what.Length > 0 ? "_" + what : "")}");
         var kernel = wish;
         for (var i = 2; steps.OfType<CudaStep.Launch>().Any(s => s.Kernel == kernel); i++)
             kernel = InvariantText.Of($"{wish}_{i}");
-        kernels.Add(method.Text(kernel, comment));
-        steps.Add(new CudaStep.Launch(kernel, grid, items, row, method.Arguments.ToEquatableArray(), Mask(gate)));
+        var launch = new CudaStep.Launch(kernel, grid, items, row, method.Arguments.ToEquatableArray(), Mask(gate));
+        steps.Add(launch);
+        kernels.Add(method.Text(kernel, $"{comment}\n{CudaPlanPrinter.Describe(launch)}".Trim('\n')));
         return method;
     }
 

@@ -285,7 +285,7 @@ internal sealed partial class CudaMethod
             return $"{Memory(o.Buffer)}{(start == "0" ? "" : " + " + start)}, {stride}";
         });
         var direction = call.Parameters switch { Parameters.Scan { Reverse: true } or Parameters.Sort { Descending: true } => "true", _ => "false" };
-        var text = $"{routines.Name(call.Name)}({string.Join(", ", operands)}, {ExtentOf(call.Length).Text}, {direction});";
+        var text = $"dpo_{call.Name}_row({string.Join(", ", operands)}, {ExtentOf(call.Length).Text}, {direction});";
         writer.Line(gate.Length == 0 ? text : $"if ({gate})\n    {text}");
     }
 }

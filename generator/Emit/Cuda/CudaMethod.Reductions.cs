@@ -70,10 +70,13 @@ internal sealed partial class CudaMethod
         return (combine.Monoid, kind) switch
         {
             (Monoid.Sum, ElementKind.Real) => $"dpo_sum {name};",
-            (Monoid.ArgMax, _) => $"dpo_argmax<{CudaExpressions.TypeOf(kind)}> {name};",
+            (Monoid.ArgMax, _) => $"dpo_argmax<{Compared(kind)}> {name};",
             _ => $"{CudaExpressions.TypeOf(kind)} {name} = {Identity(combine.Monoid, kind)};",
         };
     }
+
+    // Conditions are compared as whole numbers.
+    private static string Compared(ElementKind kind) => CudaExpressions.TypeOf(kind == ElementKind.Boolean ? ElementKind.Integer : kind);
 
     // What is combined has the accumulator's kind, but for the values of an argmax.
     private ElementKind KindOf(LoopNode.Combine combine) =>
@@ -227,7 +230,7 @@ internal sealed partial class CudaMethod
             {
                 positionsId = workspaces.Count;
                 var positions = Workspace(name + "Positions", ElementKind.Integer, []);
-                writer.Line($"const dpo_argmax<{CudaExpressions.TypeOf(kind)}> {result} = dpo_block_argmax({totalNames[buffer]});");
+                writer.Line($"const dpo_argmax<{Compared(kind)}> {result} = dpo_block_argmax({totalNames[buffer]});");
                 using (writer.Block("if (dpo_thread() == 0)"))
                 {
                     writer.Line($"{target}[dpo_block()] = {result}.value;");
@@ -253,7 +256,7 @@ internal sealed partial class CudaMethod
         var i = names.Take("i");
         var source = Argument(CudaArgumentKind.Workspace, total.Parts);
         var count = Argument(CudaArgumentKind.Blocks, total.Parts);
-        writer.Line(total.Monoid == Monoid.ArgMax ? $"dpo_argmax<{CudaExpressions.TypeOf(total.Kind)}> {part};" : Begin(part, combine));
+        writer.Line(total.Monoid == Monoid.ArgMax ? $"dpo_argmax<{Compared(total.Kind)}> {part};" : Begin(part, combine));
         var value = total.Kind == ElementKind.Boolean ? $"({source}[{i}] != 0)" : $"{source}[{i}]";
         var position = total.Positions < 0 ? "" : $"{Argument(CudaArgumentKind.Workspace, total.Positions)}[{i}]";
         writer.Line($"{Strided(i, count, isGrid: false)}\n    {Combined(part, total.Monoid, total.Kind, value, position)}");

@@ -43,10 +43,9 @@ internal sealed partial class CudaMethod
     {
         var streams = loop.Body.Cast<SimdStatement>().Select(s => s.Node).Where(n => IsStream(n, loop)).ToArray();
         var scope = names.Scope;
-        var (width, first, k) = (names.Take("width"), names.Take("first"), names.Take("k"));
+        var (first, k) = (names.Take("first"), names.Take("k"));
         var types = streams.Select(s => memory.ElementOf(SimdTree.Accesses(s).Single().Buffer)).Distinct().ToArray();
-        writer.Line($"constexpr int {width} = {types.Skip(1).Aggregate($"dpo_width<{types[0]}>()", (widest, type) => $"dpo_widest({widest}, dpo_width<{type}>())")};");
-        routines.Use("vectors");
+        var width = Width(types.Skip(1).Aggregate($"dpo_width<{types[0]}>()", (widest, type) => $"dpo_widest({widest}, dpo_width<{type}>())"));
         loopNames[loop.Variable.Id] = "0";
         var (lead, leadIndex) = SimdTree.Accesses(streams[0]).Single();
         var start = Offset(lead, leadIndex);
@@ -104,6 +103,19 @@ internal sealed partial class CudaMethod
         foreach (var stream in streams)
             elements.Remove(stream);
         terms.Clear();
+    }
+
+    private readonly Dictionary<string, string> widths = [];
+
+    /// <summary>How many elements a thread takes in succession, as a constant at the kernel's head.</summary>
+    private string Width(string expression)
+    {
+        if (widths.TryGetValue(expression, out var known))
+            return known;
+        var name = names.Take("width");
+        names.Keep(name);
+        head.Add($"constexpr int {name} = {expression};");
+        return widths[expression] = name;
     }
 
     // row * size + 0 is written without its end.

@@ -27,7 +27,6 @@ internal sealed partial class CudaMethod
     private readonly CudaMemory memory;
     private readonly LoopProgram program;
     private readonly CudaNames names;
-    private readonly CudaRoutines routines;
     private readonly SortedDictionary<CudaArgument, string> arguments = [];
     private readonly List<string> head = [];
     private readonly List<string> foot = [];
@@ -43,10 +42,9 @@ internal sealed partial class CudaMethod
     private CudaNest? nest;
     private SimdLoop? lane;
 
-    public CudaMethod(CudaMemory memory, CudaRoutines routines, List<CudaWorkspace> workspaces, int step)
+    public CudaMethod(CudaMemory memory, List<CudaWorkspace> workspaces, int step)
     {
         this.memory = memory;
-        this.routines = routines;
         this.workspaces = workspaces;
         this.step = step;
         program = memory.Program;

@@ -4,7 +4,7 @@ namespace Dpo.Autodiff.Cuda;
 internal static class CudaPrelude
 {
     // In the order in which they build on each other.
-    private static readonly string[] Parts = ["Machine", "Memory", "Single", "Double", "Pointwise", "Reductions"];
+    private static readonly string[] Parts = ["Machine", "Memory", "Single", "Double", "Pointwise", "Reductions", "Rows"];
 
     private static readonly Lazy<string> Whole = new(static () => string.Join("\n", Parts.Select(Read)));
 

@@ -1,8 +1,8 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Dpo.Autodiff.Generator.Emit.Cuda;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Schedule;
+using Dpo.Autodiff.Testing;
 
 namespace Dpo.Autodiff.Generator.Tests.Emit;
 
@@ -17,26 +17,21 @@ internal sealed unsafe class CudaCode
     private readonly nint library;
 
     /// <param name="programs">The loop programs.</param>
-    /// <param name="folder">Where to compile.</param>
-    /// <param name="emulation">The text of the machine.</param>
-    /// <param name="prelude">The prelude.</param>
     /// <param name="axes">The named axes.</param>
-    public CudaCode(IReadOnlyList<LoopProgram> programs, string folder, string emulation, string prelude, params string[] axes)
+    public CudaCode(IReadOnlyList<LoopProgram> programs, params string[] axes)
     {
         this.axes = axes;
         plans = programs.Select((p, i) => CudaEmitter.Emit(p, "Kernel" + i, axes.ToEquatableArray())).ToArray();
         var sources = plans.Select((p, i) => $"namespace program{i} {{\n{p.Source}\n{string.Concat(p.Steps.OfType<CudaStep.Launch>().Select(l => $"DPO_EXPORT(launch_{l.Kernel}, {l.Kernel})\n"))}}}\n{Undefine(p)}");
-        var text = $"#define real double\n{emulation}\n{prelude}\n{string.Join("\n", sources)}";
-        Directory.CreateDirectory(folder);
-        var file = Path.Combine(folder, "kernels.cpp");
-        File.WriteAllText(file, text);
-        var compiled = Path.Combine(folder, Guid.NewGuid().ToString("N") + ".so");
-        using var compiler = Process.Start(new ProcessStartInfo("g++", ["-std=c++17", "-O1", "-fno-strict-aliasing", "-ffp-contract=off", "-w", "-shared", "-fPIC", "-o", compiled, file]) { RedirectStandardError = true })!;
-        var complaints = compiler.StandardError.ReadToEnd();
-        compiler.WaitForExit();
-        Assert.True(compiler.ExitCode == 0, string.Join("\n", complaints.Split('\n').Take(30)));
+        var text = $"#define real double\n{Toolchain.Header("Emulation.h")}\n{Autodiff.Cuda.CudaPrelude.Text}\n{string.Join("\n", sources)}";
+        var file = Path.Combine(Path.GetTempPath(), "dpo-autodiff-" + Guid.NewGuid().ToString("N"));
+        File.WriteAllText(file + ".cpp", text);
+        var compiled = file + ".so";
+        var complaints = Toolchain.Run(Toolchain.Gcc, "-std=c++17", "-O1", "-fno-strict-aliasing", "-ffp-contract=off", "-w", "-shared", "-fPIC", "-o", compiled, file + ".cpp");
+        Assert.True(complaints is null, string.Join("\n", (complaints ?? "").Split('\n').Take(30)));
         library = NativeLibrary.Load(compiled);
         File.Delete(compiled);
+        File.Delete(file + ".cpp");
     }
 
     public IReadOnlyList<CudaPlan> Plans => plans;

@@ -780,63 +780,14 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
-                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
-                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
-                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
-
-                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
-                        return dpo_load_each(memory, index, first, count, few);
-                #pragma unroll
-                    for (int i = 0; i < width; i += dpo_width<T>())
-                        dpo_load_vector(memory, index + i, few + i);
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
-                {
-                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
-                    {
-                #pragma unroll
-                        for (int i = 0; i < width; i += dpo_width<T>())
-                            dpo_store_vector(memory, index + i, few + i);
-                        return;
-                    }
-
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        if (first + i >= 0 && first + i < count)
-                            dpo_store(memory, index + i, few[i]);
-                }
-
                 // max2[token] = max[vocab](logits)
                 // sum6[token] = sum[vocab](exp(logits - max2))
                 // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
                 // sum18 = sum([label != -100])
+                // a block for each of [token], 32 to 512 threads for vocab
                 DPO_KERNEL(CrossEntropyValue0_stage1)(const STORE_logits *logits, const STORE_label *label, real *sum18Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
+                    constexpr int width = dpo_width<STORE_logits>();
                     dpo_sum sum18Part;
                     dpo_sum sum17Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
@@ -846,7 +797,6 @@ static partial class C
                         if (dpo_thread() == 0)
                             sum18Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max2Part;
-                        constexpr int width = dpo_width<STORE_logits>();
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
@@ -885,6 +835,7 @@ static partial class C
                 }
 
                 // L = sum17 / sum18
+                // one block of 256 threads
                 DPO_KERNEL(CrossEntropyValue0_stage2_total)(STORE_Value *Value, real *sum18Parts, real *sum17Parts, long long parts, long long parts2)
                 {
                     dpo_sum sum18Part;
@@ -948,63 +899,14 @@ static partial class C
                 #define STORE_d_logits real
                 #endif
 
-                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
-                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
-                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
-
-                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
-                        return dpo_load_each(memory, index, first, count, few);
-                #pragma unroll
-                    for (int i = 0; i < width; i += dpo_width<T>())
-                        dpo_load_vector(memory, index + i, few + i);
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
-                {
-                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
-                    {
-                #pragma unroll
-                        for (int i = 0; i < width; i += dpo_width<T>())
-                            dpo_store_vector(memory, index + i, few + i);
-                        return;
-                    }
-
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        if (first + i >= 0 && first + i < count)
-                            dpo_store(memory, index + i, few[i]);
-                }
-
                 // max3All[token] = max[vocab](logits)
                 // sum7All[token] = sum[vocab](exp(logits - max3All))
                 // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
                 // sum19 = sum([label != -100])
+                // a block for each of [token], 32 to 512 threads for vocab
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19Parts, real *sum18Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
+                    constexpr int width = dpo_width<STORE_logits>();
                     dpo_sum sum19Part;
                     dpo_sum sum18Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
@@ -1014,7 +916,6 @@ static partial class C
                         if (dpo_thread() == 0)
                             sum19Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max3Part;
-                        constexpr int width = dpo_width<STORE_logits>();
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
@@ -1056,6 +957,7 @@ static partial class C
                         sum18Parts[dpo_block()] = sum18Block;
                 }
 
+                // one block of 256 threads
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage2_total)(real *sum18, real *sum19, real *sum19Parts, real *sum18Parts, long long parts, long long parts2)
                 {
                     dpo_sum sum19Part;
@@ -1073,8 +975,10 @@ static partial class C
                 }
 
                 // d_logits[token vocab] = where(label != -100, ..., 0)
+                // a block for each of [token], 32 to 512 threads for vocab
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
+                    constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real sum19Value = sum19[0];
                     const real v24 = d_ValueValue / sum19Value;
@@ -1087,7 +991,6 @@ static partial class C
                         const real max3AllValue = max3All[token];
                         const real sum7AllValue = sum7All[token];
                         const real v32 = v24 / sum7AllValue;
-                        constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
@@ -1109,6 +1012,7 @@ static partial class C
                 }
 
                 // L = sum18 / sum19
+                // one block of 256 threads
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage3_total)(STORE_Value *Value, real *sum18, real *sum19)
                 {
                     const real sum18Value = sum18[0];
@@ -1155,63 +1059,14 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
-                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
-                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
-                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
-
-                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
-                        return dpo_load_each(memory, index, first, count, few);
-                #pragma unroll
-                    for (int i = 0; i < width; i += dpo_width<T>())
-                        dpo_load_vector(memory, index + i, few + i);
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
-                {
-                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
-                    {
-                #pragma unroll
-                        for (int i = 0; i < width; i += dpo_width<T>())
-                            dpo_store_vector(memory, index + i, few + i);
-                        return;
-                    }
-
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        if (first + i >= 0 && first + i < count)
-                            dpo_store(memory, index + i, few[i]);
-                }
-
                 // kept1[token] = max[vocab](logits)
                 // kept2[token] = sum[vocab](exp(logits - kept1))
                 // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
                 // kept3 = sum([label != -100])
+                // a block for each of [token], 32 to 512 threads for vocab
                 DPO_KERNEL(CrossEntropyValueAndResiduals0_stage1)(const STORE_logits *logits, const STORE_label *label, real *kept1, real *kept2, real *kept3Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
+                    constexpr int width = dpo_width<STORE_logits>();
                     dpo_sum kept3Part;
                     dpo_sum sum17Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
@@ -1221,7 +1076,6 @@ static partial class C
                         if (dpo_thread() == 0)
                             kept3Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max2Part;
-                        constexpr int width = dpo_width<STORE_logits>();
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
@@ -1264,6 +1118,7 @@ static partial class C
                 }
 
                 // L = sum17 / kept3
+                // one block of 256 threads
                 DPO_KERNEL(CrossEntropyValueAndResiduals0_stage2_total)(STORE_Value *Value, real *kept3, real *kept3Parts, real *sum17Parts, long long parts, long long parts2)
                 {
                     dpo_sum kept3Part;
@@ -1316,60 +1171,11 @@ static partial class C
                 #define STORE_d_logits real
                 #endif
 
-                // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
-                template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
-                static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
-
-                // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
-                {
-                    if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
-                        return dpo_load_each(memory, index, first, count, few);
-                #pragma unroll
-                    for (int i = 0; i < width; i += dpo_width<T>())
-                        dpo_load_vector(memory, index + i, few + i);
-                }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-                template <int width>
-                DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
-
-                template <int width, class T>
-                DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
-                {
-                    if (first >= 0 && first + width <= count && dpo_is_aligned(memory + index))
-                    {
-                #pragma unroll
-                        for (int i = 0; i < width; i += dpo_width<T>())
-                            dpo_store_vector(memory, index + i, few + i);
-                        return;
-                    }
-
-                #pragma unroll
-                    for (int i = 0; i < width; i++)
-                        if (first + i >= 0 && first + i < count)
-                            dpo_store(memory, index + i, few[i]);
-                }
-
                 // d_logits[token vocab] = where(label != -100, ..., 0)
+                // a block for each of [token], 32 to 512 threads for vocab
                 DPO_KERNEL(CrossEntropyGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, const real *kept1, const real *kept2, const real *kept3, STORE_d_logits *d_logits, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
+                    constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real kept3Value = kept3[0];
                     const real v7 = d_ValueValue / kept3Value;
@@ -1382,7 +1188,6 @@ static partial class C
                         const real kept1Value = kept1[token];
                         const real kept2Value = kept2[token];
                         const real v15 = v7 / kept2Value;
-                        constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];

@@ -628,30 +628,10 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
-                // An element of a row as what it is computed with.
-                template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
-                template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
-
-                // Logarithms of the sums of exponentials of a row up to each element, or from the end.
-                template <class X, class Y>
-                DPO_DEVICE void dpo_logcumsumexp_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
-                {
-                    if (dpo_thread() != 0)
-                        return;
-                    dpo_logsumexp sum;
-                    for (long long k = 0; k < count; k++)
-                    {
-                        const long long i = reverse ? count - 1 - k : k;
-                        sum.add(dpo_load(x, i * xStride));
-                        dpo_logsumexp whole = sum;
-                        whole.finish();
-                        y[i * yStride] = whole.value();
-                    }
-                }
-
                 // flip1[list item] = score[list |item|-1-item]
                 // logcumsumexp2[list item] = logcumsumexp[item](flip1)
                 // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
+                // a block for each of [list], 32 to 512 threads for item
                 DPO_KERNEL(PlackettLuceValue0_stage1)(const STORE_score *score, real *flip1Rows, real *logcumsumexp2Rows, real *sum5Parts, long long listSize, long long itemSize)
                 {
                     real *flip1 = flip1Rows + dpo_block() * itemSize;
@@ -681,6 +661,7 @@ static partial class C
                 }
 
                 // L = sum5 / |list|
+                // one block of 256 threads
                 DPO_KERNEL(PlackettLuceValue0_stage2_total)(STORE_Value *Value, real *sum5Parts, long long parts, double scalar0)
                 {
                     dpo_sum sum5Part;
@@ -731,33 +712,13 @@ static partial class C
                 #define STORE_d_score real
                 #endif
 
-                // An element of a row as what it is computed with.
-                template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
-                template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
-
-                // Logarithms of the sums of exponentials of a row up to each element, or from the end.
-                template <class X, class Y>
-                DPO_DEVICE void dpo_logcumsumexp_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
-                {
-                    if (dpo_thread() != 0)
-                        return;
-                    dpo_logsumexp sum;
-                    for (long long k = 0; k < count; k++)
-                    {
-                        const long long i = reverse ? count - 1 - k : k;
-                        sum.add(dpo_load(x, i * xStride));
-                        dpo_logsumexp whole = sum;
-                        whole.finish();
-                        y[i * yStride] = whole.value();
-                    }
-                }
-
                 // flip2[list item] = score[list |item|-1-item]
                 // logcumsumexp3[list item] = logcumsumexp[item](flip2)
                 // sum6 = sum(logcumsumexp3[list |item|-1-item] - score)
                 // negate10[list item] = -logcumsumexp3
                 // logcumsumexp11[list item] = logcumsumexp[item from the end](negate10)
                 // d_score[list item] = ...
+                // a block for each of [list], 32 to 512 threads for item
                 DPO_KERNEL(PlackettLuceValueAndGradient0_stage1)(const STORE_score *score, const STORE_d_Value *d_Value, STORE_d_score *d_score, real *flip2Rows, real *logcumsumexp3Rows, real *negate10Rows, real *logcumsumexp11Rows, real *sum6Parts, long long listSize, long long itemSize, double scalar0, double absentUpstream)
                 {
                     real *flip2 = flip2Rows + dpo_block() * itemSize;
@@ -807,6 +768,7 @@ static partial class C
                 }
 
                 // L = sum6 / |list|
+                // one block of 256 threads
                 DPO_KERNEL(PlackettLuceValueAndGradient0_stage2_total)(STORE_Value *Value, real *sum6Parts, long long parts, double scalar0)
                 {
                     dpo_sum sum6Part;
@@ -850,33 +812,13 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
-                // An element of a row as what it is computed with.
-                template <class X> DPO_DEVICE real dpo_element_of(const X *x, long long i, real) { return dpo_load(x, i); }
-                template <class X> DPO_DEVICE long long dpo_element_of(const X *x, long long i, long long) { return dpo_load_integer(x, i); }
-
-                // Logarithms of the sums of exponentials of a row up to each element, or from the end.
-                template <class X, class Y>
-                DPO_DEVICE void dpo_logcumsumexp_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
-                {
-                    if (dpo_thread() != 0)
-                        return;
-                    dpo_logsumexp sum;
-                    for (long long k = 0; k < count; k++)
-                    {
-                        const long long i = reverse ? count - 1 - k : k;
-                        sum.add(dpo_load(x, i * xStride));
-                        dpo_logsumexp whole = sum;
-                        whole.finish();
-                        y[i * yStride] = whole.value();
-                    }
-                }
-
                 // flip1[list item] = score[list |item|-1-item]
                 // logcumsumexp2[list item] = logcumsumexp[item](flip1)
                 // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
                 // negate7[list item] = -logcumsumexp2
                 // logcumsumexp8[list item] = logcumsumexp[item from the end](negate7)
                 // kept1[list item] = exp(flip1) * cumsum[item from the end](exp(negate7))
+                // a block for each of [list], 32 to 512 threads for item
                 DPO_KERNEL(PlackettLuceValueAndResiduals0_stage1)(const STORE_score *score, real *kept1, real *flip1Rows, real *logcumsumexp2Rows, real *negate7Rows, real *logcumsumexp8Rows, real *sum5Parts, long long listSize, long long itemSize)
                 {
                     real *flip1 = flip1Rows + dpo_block() * itemSize;
@@ -919,6 +861,7 @@ static partial class C
                 }
 
                 // L = sum5 / |list|
+                // one block of 256 threads
                 DPO_KERNEL(PlackettLuceValueAndResiduals0_stage2_total)(STORE_Value *Value, real *sum5Parts, long long parts, double scalar0)
                 {
                     dpo_sum sum5Part;
@@ -956,6 +899,7 @@ static partial class C
                 #endif
 
                 // d_score[list item] = d_Value / |list| * kept1[list |item|-1-item] - d_Value / |list|
+                // a thread for each of [list item], 256 a block
                 DPO_KERNEL(PlackettLuceGradient0_stage1)(const STORE_d_Value *d_Value, const real *kept1, STORE_d_score *d_score, long long listSize, long long itemSize, double scalar0, double absentUpstream)
                 {
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;

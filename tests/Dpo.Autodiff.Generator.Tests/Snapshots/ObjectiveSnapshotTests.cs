@@ -1,4 +1,5 @@
 using Dpo.Autodiff.Generator.Emit.Api;
+using Dpo.Autodiff.Generator.Emit.Cuda;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Model;
 using Dpo.Autodiff.Generator.Passes;
@@ -35,6 +36,20 @@ public class ObjectiveSnapshotTests
         var plans = Compile(objective).Variants.Select((variant, i) =>
             $"variant {i}\n\n{LoopPrinter.Print(variant.ValueAndGradient)}\n{(variant.ValueAndResiduals is { } keeping ? LoopPrinter.Print(keeping) + "\n" : "")}{LoopPrinter.Print(variant.Gradient)}");
         return Snapshot.Match(string.Join("\n", plans), part: objective);
+    }
+
+    /// <summary>The CUDA kernels, and the plan that launches them.</summary>
+    [Theory]
+    [InlineData(nameof(SampleObjectives.Dpo))]
+    [InlineData(nameof(SampleObjectives.CrossEntropy))]
+    [InlineData(nameof(SampleObjectives.TokenLogProbability))]
+    public Task Cuda(string objective)
+    {
+        var compiled = Compile(objective);
+        var variant = compiled.Variants[0];
+        var plans = new[] { variant.ValueAndGradient, variant.ValueAndResiduals, variant.Gradient }.OfType<LoopProgram>()
+            .Select(p => CudaEmitter.Emit(p, objective + p.Name, AxisNames.Of(compiled.Model.Function)));
+        return Snapshot.Match(string.Join("\n", plans.Select(p => CudaPlanPrinter.Print(p) + "\n" + p.Source)), part: objective);
     }
 
     /// <summary>The generated members and kernels, of few objectives: it is long, and most of it follows from the plan.</summary>
