@@ -27,7 +27,7 @@ internal static class CommandLine
     {
         var seed = new Option<int>("--seed") { Description = "Where all random numbers come from.", DefaultValueFactory = _ => 1, HelpName = "number" };
         var output = new Option<string>("--out") { Description = "The folder for metrics and plots.", DefaultValueFactory = _ => Path.Combine("runs", "stories"), HelpName = "folder" };
-        var root = new RootCommand(Description) 
+        var root = new RootCommand(Description)
         {
             seed,
             output,

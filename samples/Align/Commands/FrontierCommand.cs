@@ -27,7 +27,7 @@ internal sealed class FrontierCommand
     private readonly Option<double[]> rlBetas = new("--rl-beta") { Description = "The other method's values of beta.", DefaultValueFactory = _ => [0.01, 0.1, 0.5], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
     private readonly Option<string> beside = Options.Among(new Option<string>("--beside") { Description = "What DPO is compared with.", DefaultValueFactory = _ => "grpo" }, ["ppo", .. PolicyObjective.All.Select(o => o.Name)]);
     private readonly Option<double> heldOut = Options.Positive("--held-out", "The share of prompts that is held out for evaluation.", 0.2);
-    private readonly Option<double> dpoRate = Options.Positive("--dpo-learning-rate", "DPO's learning rate.", 3e-4);
+    private readonly Option<double> dpoRate = Options.Positive("--dpo-learning-rate", "DPO's learning rate.", 1e-4);
     private readonly Option<double> rlRate = Options.Positive("--rl-learning-rate", "The other method's.", 3e-4);
     private readonly Option<int> steps = Options.Count("--steps", "Steps of either method.", 60);
     private readonly Option<int> evaluate = Options.Count("--evaluate-every", "Steps between two points.", 10);

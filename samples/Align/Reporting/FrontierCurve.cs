@@ -51,7 +51,7 @@ internal sealed record FrontierCurve(string Method, double Beta, IReadOnlyList<(
         plot.Title("Reward against divergence, held-out prompts", 14);
         plot.XLabel("KL from the reference, nats a response", 12);
         plot.YLabel("reward", 12);
-        plot.ShowLegend(ScottPlot.Alignment.LowerRight);
+        plot.ShowLegend(Edge.Right);
         plot.SavePng(path, 900, 600);
     }
 }

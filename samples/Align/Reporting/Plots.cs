@@ -73,7 +73,7 @@ internal static class Plots
 
         plot.Title(panel.Title, 14);
         plot.XLabel("step", 12);
-        plot.ShowLegend(ScottPlot.Alignment.UpperRight);
+        plot.ShowLegend(Edge.Right);
         return plot;
     }
 }

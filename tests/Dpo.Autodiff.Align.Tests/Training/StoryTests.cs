@@ -10,7 +10,7 @@ namespace Dpo.Autodiff.Align.Tests.Training;
 /// <summary>The main job, smaller: the whole way from a corpus to a policy that does what is preferred.</summary>
 public sealed class StoryTests(ITestOutputHelper output)
 {
-    private static readonly StorySettings Small = new() { BaseSteps = 300, BaseBatch = 48, PairPrompts = 320, SamplePrompts = 150, BatchSize = 32, Steps = 36 };
+    private static readonly StorySettings Small = new() { BaseSteps = 300, BaseBatch = 48, PairPrompts = 320, SamplePrompts = 150, BatchSize = 32, LearningRate = 1e-3, Steps = 48 };
 
     [Fact]
     public void Five_seeds_gain_on_held_out_prompts_and_shuffled_preferences_gain_nothing()
