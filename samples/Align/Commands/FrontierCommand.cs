@@ -23,8 +23,8 @@ internal sealed class FrontierCommand
     private readonly Option<string?> tokenizer = Options.Tokenizer();
     private readonly Option<string> device = Options.Device();
     private readonly Option<string> output = Options.Out("frontier");
-    private readonly Option<double[]> dpoBetas = new("--dpo-beta") { Description = "DPO's values of beta.", DefaultValueFactory = _ => [0.05, 0.1, 1, 5], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
-    private readonly Option<double[]> rlBetas = new("--rl-beta") { Description = "The other method's values of beta.", DefaultValueFactory = _ => [0.01, 0.1, 0.5], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
+    private readonly Option<double[]> dpoBetas = new("--dpo-beta") { Description = "DPO's values of beta.", DefaultValueFactory = _ => [0.05, 0.2, 1], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
+    private readonly Option<double[]> rlBetas = new("--rl-beta") { Description = "The other method's values of beta.", DefaultValueFactory = _ => [0.1, 0.3, 1], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
     private readonly Option<string> beside = Options.Among(new Option<string>("--beside") { Description = "What DPO is compared with.", DefaultValueFactory = _ => "grpo" }, ["ppo", .. PolicyObjective.All.Select(o => o.Name)]);
     private readonly Option<double> heldOut = Options.Positive("--held-out", "The share of prompts that is held out for evaluation.", 0.2);
     private readonly Option<double> dpoRate = Options.Positive("--dpo-learning-rate", "DPO's learning rate.", 1e-4);

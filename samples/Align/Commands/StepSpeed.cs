@@ -32,6 +32,35 @@ internal static class StepSpeed
         return (Median(speeds.Select(s => s.Fused)), Median(speeds.Select(s => s.Eager)));
     }
 
+    /// <summary>Tokens a second of the objective and its gradient alone, on the logits of the first batch.</summary>
+    public static (double Fused, double Eager) MeasureObjective(Llama model, IReadOnlyList<EncodedPair> pairs, int rounds, int calls)
+    {
+        using var scope = NewDisposeScope();
+        using var batch = PairBatch.Of([.. pairs.Take(64)]);
+        Tensor logits;
+        using (no_grad())
+            logits = model.forward(batch.Tokens);
+        var reference = zeros(batch.Tokens.shape[0]);
+        logits = logits.detach().requires_grad_();
+        var speeds = Enumerable.Range(0, rounds + 1).Select(_ => (
+            Fused: Calls(() => Alignment.Fused.Dpo(logits, batch.Labels, batch.IsCompletion, reference).loss),
+            Eager: Calls(() => Alignment.Dpo(logits, batch.Labels, batch.IsCompletion, reference).loss))).Skip(1).ToList();
+        return (Median(speeds.Select(s => s.Fused)), Median(speeds.Select(s => s.Eager)));
+
+        double Calls(Func<Tensor> loss)
+        {
+            var clock = Stopwatch.StartNew();
+            for (var call = 0; call < calls; call++)
+            {
+                using var inner = NewDisposeScope();
+                loss().backward();
+                logits.grad = null;
+            }
+
+            return batch.TokenCount * calls / clock.Elapsed.TotalSeconds;
+        }
+    }
+
     private static double Round(PreferenceTask task, Optimisation optimisation, BatchOrder order, int first, int steps)
     {
         var tokens = 0.0;

@@ -81,7 +81,7 @@ internal sealed class PolicyTask : ITrainingTask
     {
         if (heldOut.Count == 0)
             return;
-        using var generator = new Generator((ulong)seed + 1, policy.Device);
+        using var generator = new Generator((ulong)seed + 2, policy.Device);
         var samples = Rollout.Of(policy, tokenizer, heldOut, settings.Sampling, generator);
         metrics.Add("reward", reward.Of(samples).Average());
         metrics.Add("kl", Rollout.Kl(policy, reference, samples, settings.BatchSize).Mean);
