@@ -96,6 +96,9 @@ public static class ObjectiveCompiler
         var valueAndResiduals = hasResiduals ? Scheduler.Run(keeping, "ValueAndResiduals") : null;
         var gradient = Scheduler.Run(remaining, "Gradient");
 
+        var tiledValue = Tiling.Run(value.Source with { Host = gradient.Source.Host }, value.Name);
+        var tiledValueAndGradient = Tiling.Run(valueAndGradient.Source with { Host = gradient.Source.Host }, valueAndGradient.Name);
+
         // Passes only append to the host table: the last one holds all, and one table of scalars serves every program of the variant.
         var host = gradient.Source;
         return new(
@@ -105,7 +108,9 @@ public static class ObjectiveCompiler
             value with { Source = WithHost(value.Source, host) },
             valueAndGradient with { Source = WithHost(valueAndGradient.Source, host) },
             valueAndResiduals,
-            gradient);
+            gradient,
+            tiledValue,
+            tiledValueAndGradient);
     }
 
     private static LoopProgram LowerToLoops(Program program, string kernel) => Scheduler.Run(Lowered(program), kernel);

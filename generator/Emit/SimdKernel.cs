@@ -59,6 +59,11 @@ internal sealed class SimdKernel
     /// <summary>Whether a buffer is of its tensor's dtype, whichever that is.</summary>
     public bool IsStored(int buffer) => storage[buffer];
 
+    /// <summary>Whether a product of matrices is added to the buffer by each tile: what the kernel gives of all tiles, and has not their axis.</summary>
+    public bool IsAddedTo(int buffer) => Program.TiledAxis.Length > 0 && IsOutput(Program.Buffers[buffer])
+        && Program.Buffers[buffer].Extents.FirstOrDefault() != Extent.Named(Program.TiledAxis)
+        && Stages.SelectMany(SimdTree.Statements).Any(s => s.Node is LoopNode.Contract contract && contract.Result.Buffer == buffer);
+
     /// <summary>Whether a buffer is assigned to, not only combined into.</summary>
     public bool IsAssigned(int buffer) => writers.TryGetValue(buffer, out var nodes) && nodes.Any(n => n is LoopNode.Store);
 

@@ -98,7 +98,7 @@ internal sealed partial class SimdMethod
         FlushPending(loadsOnly: true);
         string Operand(ContractOperand operand) => $"ref {BufferName(operand.Buffer)}, [{string.Join(", ", operand.Axes.Select(a => Text(a)))}]";
         writer.Line(
-            $"{SimdExpressions.Namespace}Contraction.Run({Operand(contract.Left)}, {Operand(contract.Right)}, ref {BufferName(contract.Result.Buffer)}, {Text(contract.Result.Axes.Count)}, [{string.Join(", ", contract.Extents.Select(e => ExtentOf(e).Text))}]);");
+            $"{SimdExpressions.Namespace}Contraction.Run({Operand(contract.Left)}, {Operand(contract.Right)}, ref {BufferName(contract.Result.Buffer)}, {Text(contract.Result.Axes.Count)}, [{string.Join(", ", contract.Extents.Select(e => ExtentOf(e).Text))}]{(kernel.IsAddedTo(contract.Result.Buffer) ? ", isAdded: true" : "")});");
     }
 
     /// <summary>How many elements one iteration touches, by its inner loops; null for one.</summary>

@@ -62,6 +62,8 @@ public abstract record Decision
 /// <param name="ValueAndGradient">Joint as loops.</param>
 /// <param name="ValueAndResiduals">Results, and what the backward would have to compute again; null where nothing is worth keeping.</param>
 /// <param name="Gradient">The gradients given upstreams, and what was kept.</param>
+/// <param name="TiledValue">Forward in tiles; null where no product is wide.</param>
+/// <param name="TiledValueAndGradient">Joint in tiles; null where no product is wide, or tiles depend on each other.</param>
 public sealed record Variant(
     Program Forward,
     Program Joint,
@@ -69,4 +71,19 @@ public sealed record Variant(
     LoopProgram Value,
     LoopProgram ValueAndGradient,
     LoopProgram? ValueAndResiduals,
-    LoopProgram Gradient);
+    LoopProgram Gradient,
+    TiledLoops? TiledValue,
+    TiledLoops? TiledValueAndGradient)
+{
+    /// <summary>The kernels in tiles, each with its name.</summary>
+    public IEnumerable<(string Name, TiledLoops Loops)> Tiled
+    {
+        get
+        {
+            if (TiledValue is not null)
+                yield return ("Value", TiledValue);
+            if (TiledValueAndGradient is not null)
+                yield return ("ValueAndGradient", TiledValueAndGradient);
+        }
+    }
+}

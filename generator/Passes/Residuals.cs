@@ -22,11 +22,14 @@ public static class Residuals
     /// <summary>Which residual the input or output of that name is, from 0.</summary>
     public static int NumberOf(string name) => int.Parse(name.Substring(Prefix.Length), CultureInfo.InvariantCulture) - 1;
 
+    /// <summary>The name of the residual of that number, from 0.</summary>
+    public static string NameOf(int number) => Prefix + (number + 1).ToString(CultureInfo.InvariantCulture);
+
     /// <summary>The two programs; without residuals where nothing is worth keeping.</summary>
     public static (Program Forward, Program Backward) Split(Program whole)
     {
         var kept = Kept(whole);
-        var residuals = kept.Select((variable, i) => (Variable: variable, Name: Prefix + (i + 1).ToString(CultureInfo.InvariantCulture))).ToArray();
+        var residuals = kept.Select((variable, i) => (Variable: variable, Name: NameOf(i))).ToArray();
         var forward = whole with
         {
             Inputs = whole.Inputs.Where(i => i.Role != InputRole.Upstream).ToEquatableArray(),

@@ -24,7 +24,11 @@ public sealed record LoopProgram(
     EquatableArray<LoopVariable> Loops,
     EquatableArray<ElementKind> Values,
     EquatableArray<Stage> Stages,
-    EquatableArray<Extent> Sizes = default);
+    EquatableArray<Extent> Sizes = default)
+{
+    /// <summary>The axis of which this is one tile at a time (<see cref="TiledLoops"/>); empty where it is whole.</summary>
+    public string TiledAxis { get; init; } = "";
+}
 
 /// <summary>A subtree whose results are complete before the next one begins.</summary>
 /// <param name="Comment">The equations it computes, for the reader of the generated code.</param>

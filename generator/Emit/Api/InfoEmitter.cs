@@ -39,7 +39,7 @@ internal static class InfoEmitter
                 writer.Line("Program =");
                 LongText(writer, PerVariant(objective.Variants.Select(v => ProgramPrinter.Print(v.Joint))));
                 writer.Line("Plan =");
-                LongText(writer, PerVariant(objective.Variants.Select(Plan)));
+                LongText(writer, PerVariant(objective.Variants.Select(v => Plan(v) + Tiles(v))));
                 writer.Line("CpuSource =");
                 LongText(writer, kernels);
                 writer.Line($"CudaSource = global::Dpo.Autodiff.Cuda.CudaText.Whole([{string.Join(", ", cudaTexts)}]),");
@@ -67,6 +67,11 @@ internal static class InfoEmitter
         ? "Large gradients are computed in the backward, from what ValueAndResiduals keeps; small ones with the value, by ValueAndGradient.\n\n"
             + string.Join("\n", new[] { keeping, variant.Gradient, variant.ValueAndGradient }.Select(LoopPrinter.Print))
         : LoopPrinter.Print(variant.ValueAndGradient);
+
+    /// <summary>The parts of the kernels that run in tiles where the product is large.</summary>
+    private static string Tiles(Variant variant) => string.Concat(variant.Tiled.Select(t =>
+        $"\nWhere {string.Join("*", t.Loops.Wide)} is large, {t.Name} runs in tiles of {t.Loops.Axis}; what has not that axis, tiles add up.\n\n"
+        + string.Join("\n", t.Loops.Parts.Select(p => LoopPrinter.Print(p.Loops)))));
 
     private static string PerVariant(IEnumerable<string> texts)
     {

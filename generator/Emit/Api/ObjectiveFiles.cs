@@ -63,6 +63,9 @@ public static class ObjectiveFiles
             if (variants[i].ValueAndResiduals is { } keeping)
                 texts.Add(SimdEmitter.Emit(keeping, PlanEmitter.KernelName(names, i, "ValueAndResiduals"), names.Axes));
             texts.Add(SimdEmitter.Emit(variants[i].Gradient, PlanEmitter.KernelName(names, i, "Gradient"), names.Axes));
+            foreach (var (kernel, tiled) in variants[i].Tiled)
+                foreach (var (part, loops) in tiled.Parts)
+                    texts.Add(SimdEmitter.Emit(loops, PlanEmitter.KernelName(names, i, kernel + part), names.Axes));
         }
 
         return string.Join("\n", texts.Select(t => t.TrimEnd('\n') + "\n"));

@@ -117,7 +117,7 @@ internal sealed class PlanEmitter
                 writer.Line("[");
                 using (writer.Indented())
                     foreach (var type in source.Outputs.Where(o => o.Role == OutputRole.Residual).Select(o => source.Types[o.Variable]))
-                        writer.Line($"new({Execution}ElementKind.{type.Kind}, [{string.Join(", ", type.Extents.Select(Size))}]),");
+                        writer.Line(Kept(type) + ",");
                 writer.Line("],");
             }
 
@@ -127,6 +127,8 @@ internal sealed class PlanEmitter
             if (variant.ValueAndResiduals is { } keeping)
                 Loops(writer, index, "ValueAndResiduals", keeping);
             Loops(writer, index, "Gradient", variant.Gradient, Donations(variant.Gradient));
+            foreach (var (kernel, tiled) in variant.Tiled)
+                Tiled(writer, index, kernel, tiled);
             Torch(writer, index, "Value", variant.Forward);
             Torch(writer, index, "ValueAndGradient", variant.Joint);
             Torch(writer, index, "Gradient", variant.Backward);
@@ -144,10 +146,49 @@ internal sealed class PlanEmitter
         return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift})";
     }
 
-    private void Loops(SourceWriter writer, int index, string kernel, LoopProgram program, ulong donations = 0)
+    private void Tiled(SourceWriter writer, int index, string kernel, TiledLoops tiled)
+    {
+        writer.Line($"Tiled{kernel} = new(");
+        using (writer.Indented())
+        {
+            writer.Line(InvariantText.Of($"axis: {names.Axes.ToList().IndexOf(tiled.Axis)},"));
+            writer.Line($"wide: [{string.Join(", ", tiled.Wide.Select(Size))}],");
+            writer.Line(InvariantText.Of($"rows: {tiled.Rows},"));
+            writer.Line($"handed: [{string.Join(", ", tiled.Handed.Select(Kept))}],");
+            Part(writer, index, kernel, "Before", tiled.Before, ",");
+            Part(writer, index, kernel, "Tile", tiled.Tile, ",");
+            Part(writer, index, kernel, "After", tiled.After, "),");
+        }
+    }
+
+    private void Part(SourceWriter writer, int index, string kernel, string part, LoopProgram? program, string end)
+    {
+        var name = char.ToLowerInvariant(part[0]) + part.Substring(1);
+        if (program is null)
+        {
+            writer.Line($"{name}: null{end}");
+            return;
+        }
+
+        var simd = new SimdKernel(program, names.Axes.ToEquatableArray());
+        var gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => Number(names.Parameter(o.Name)));
+        var added = program.Buffers.Where(b => Slot(program, b) is not null).Select((b, i) => (Buffer: b.Id, Argument: i)).Where(a => simd.IsAddedTo(a.Buffer)).Select(a => Number(a.Argument));
+        writer.Line($"{name}: new(");
+        using (writer.Indented())
+        {
+            Loops(writer, index, kernel + part, program, isTile: true);
+            writer.Line(InvariantText.Of($"inputs: {program.Source.Inputs.Count},"));
+            writer.Line($"gradients: [{string.Join(", ", gradients)}],");
+            writer.Line($"added: [{string.Join(", ", added)}]){end}");
+        }
+    }
+
+    private string Kept(TensorType type) => $"new({Execution}ElementKind.{type.Kind}, [{string.Join(", ", type.Extents.Select(Size))}])";
+
+    private void Loops(SourceWriter writer, int index, string kernel, LoopProgram program, ulong donations = 0, bool isTile = false)
     {
         var storage = new SimdKernel(program, names.Axes.ToEquatableArray());
-        writer.Line($"{kernel} = new(");
+        writer.Line($"{(isTile ? "kernel:" : kernel + " =")} new(");
         using (writer.Indented())
         {
             writer.Line($"global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<{KernelName(names, index, kernel)}>,");
@@ -159,6 +200,13 @@ internal sealed class PlanEmitter
                     if (Slot(program, buffer) is { } slot)
                         writer.Line(InvariantText.Of($"new({buffer.Id}, {slot}{(storage.IsStored(buffer.Id) ? ", true" : "")}), // {buffer.Name}"));
                 }
+
+            // A card runs the whole: its kernels are not in tiles yet.
+            if (isTile)
+            {
+                writer.Line("]),");
+                return;
+            }
 
             writer.Line("],");
             if (donations != 0)
@@ -275,6 +323,7 @@ internal sealed class PlanEmitter
         var host = variant.Gradient.Source.Host;
         var read = new SortedSet<int>(
             new[] { variant.Forward, variant.Joint, variant.Backward, variant.Value.Source, variant.ValueAndGradient.Source, variant.ValueAndResiduals?.Source ?? variant.Forward, variant.Gradient.Source }
+                .Concat(variant.Tiled.SelectMany(t => t.Loops.Parts).Select(p => p.Loops.Source))
                 .SelectMany(p => p.Equations).SelectMany(e => e.Operands).Where(o => o.IsHost).Select(o => o.Id));
         using (writer.Block($"private static void Scalars{Suffix(index)}({ChooseParameters})"))
         {

@@ -19,9 +19,10 @@ public static unsafe class Contraction
     /// <param name="result">The first element of the result, which has axes 0 to <paramref name="rank"/> - 1.</param>
     /// <param name="rank">How many axes the result has; the others are summed over.</param>
     /// <param name="extents">The size of each axis.</param>
+    /// <param name="isAdded">Whether it is added to what the result has.</param>
     /// <typeparam name="T">The compute type: double or float.</typeparam>
     public static void Run<T>(
-        ref readonly T left, ReadOnlySpan<int> leftAxes, ref readonly T right, ReadOnlySpan<int> rightAxes, ref T result, int rank, ReadOnlySpan<nint> extents)
+        ref readonly T left, ReadOnlySpan<int> leftAxes, ref readonly T right, ReadOnlySpan<int> rightAxes, ref T result, int rank, ReadOnlySpan<nint> extents, bool isAdded = false)
         where T : unmanaged
     {
         nint elements = 1;
@@ -31,6 +32,8 @@ public static unsafe class Contraction
             return;
         if (extents[rank..].Contains(0))
         {
+            if (isAdded)
+                return;
             NativeMemory.Clear(Unsafe.AsPointer(ref result), checked((nuint)(elements * sizeof(T))));
             return;
         }
@@ -48,17 +51,28 @@ public static unsafe class Contraction
         if (!TensorHandle.UsesExports)
         {
             var product = x.reshape(batches, rows, terms).bmm(z.reshape(batches, terms, columns)).reshape(groups.Sizes(order));
-            CopyTo(product.permute(axes.Select(a => (long)Array.IndexOf(order, a)).ToArray()).contiguous(), memory, elements * sizeof(T));
+            product = product.permute(axes.Select(a => (long)Array.IndexOf(order, a)).ToArray()).contiguous();
+            if (isAdded)
+                product = product + Tensor.UnsafeCreateTensor(TensorHandle.View(memory, groups.Sizes(axes), dtype));
+            CopyTo(product, memory, elements * sizeof(T));
             return;
         }
 
         var target = groups.View(memory, axes, dtype, order);
         if (groups.Batch.Length == 0 && order.AsSpan().SequenceEqual(axes))
-            target.view(rows, columns).addmm_(x.reshape(rows, terms), z.reshape(terms, columns), beta: 0, alpha: 1);
-        else if (groups.Batch.Length == 0)
-            target.copy_(x.reshape(rows, terms).mm(z.reshape(terms, columns)).reshape(groups.Sizes(order)));
+            target.view(rows, columns).addmm_(x.reshape(rows, terms), z.reshape(terms, columns), beta: isAdded ? 1 : 0, alpha: 1);
         else
-            target.copy_(x.reshape(batches, rows, terms).bmm(z.reshape(batches, terms, columns)).reshape(groups.Sizes(order)));
+            Give(target, (groups.Batch.Length == 0
+                ? x.reshape(rows, terms).mm(z.reshape(terms, columns))
+                : x.reshape(batches, rows, terms).bmm(z.reshape(batches, terms, columns))).reshape(groups.Sizes(order)), isAdded);
+    }
+
+    private static void Give(Tensor target, Tensor product, bool isAdded)
+    {
+        if (isAdded)
+            target.add_(product);
+        else
+            target.copy_(product);
     }
 
     private static void CopyTo(Tensor product, nint memory, nint bytes) =>

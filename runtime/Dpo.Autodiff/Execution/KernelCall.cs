@@ -121,9 +121,14 @@ internal readonly ref struct KernelCall
         };
         if (Device(Parameters, out var place) is { } device)
             CudaCall.Run(kernel.Cuda, device, place, this, outputs);
+        else if (Tiled is { } tiled)
+            TiledCall.Run(tiled, this, outputs);
         else
             LoopCall.Run(kernel, this, outputs);
     }
+
+    /// <summary>The kernel in tiles, where there are several.</summary>
+    private TiledKernel? Tiled => Donated == 0 && Variant.Tiled(Role) is { } tiled && tiled.Fits(Extents) ? tiled : null;
 
     /// <summary>Whether neither loop kernels nor CUDA kernels can run on the tensors, or they are not wanted.</summary>
     internal static bool UsesTorch(ObjectiveVariant variant, ReadOnlySpan<nint> parameters)

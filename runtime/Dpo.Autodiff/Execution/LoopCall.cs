@@ -54,14 +54,15 @@ internal static unsafe class LoopCall
         }
     }
 
-    private static KernelBuffer Input(in KernelCall call, nint handle, KernelArgument argument, Span<nint> copies, ref int copied)
+    /// <summary>The memory of an argument that is read; strided rows only where the kernel may be told of them.</summary>
+    internal static KernelBuffer Input(in KernelCall call, nint handle, KernelArgument argument, Span<nint> copies, ref int copied, bool mayStride = true)
     {
         if (handle == 0)
             return 0;
         var slot = argument.Slot;
         var own = call.DType(slot.Kind);
         var dtype = TensorHandle.DType(handle);
-        if (argument.IsStored && slot.Kind == ElementKind.Real && StridedRows.TryDescribe(handle, Storage(dtype), out var rows))
+        if (mayStride && argument.IsStored && slot.Kind == ElementKind.Real && StridedRows.TryDescribe(handle, Storage(dtype), out var rows))
             return rows;
         if (!TensorHandle.IsPlain(handle) || (dtype != own && !argument.IsStored))
         {
@@ -75,7 +76,8 @@ internal static unsafe class LoopCall
         return new(data, argument.IsStored && dtype != own ? Storage(dtype) : StorageType.Own);
     }
 
-    private static KernelBuffer Output(in KernelCall call, KernelArgument argument, Span<nint> outputs)
+    /// <summary>The memory of an argument that is written: of a new tensor, or a donated one; none where it is not wanted.</summary>
+    internal static KernelBuffer Output(in KernelCall call, KernelArgument argument, Span<nint> outputs)
     {
         var slot = argument.Slot;
         var output = call.Output(slot);
@@ -118,7 +120,8 @@ internal static unsafe class LoopCall
         _ => StorageType.Byte,
     };
 
-    private static ObjectiveArgumentException Fault(LoopKernel kernel, in KernelCall call, KernelFault fault)
+    /// <summary>What to throw for an index that is out of range.</summary>
+    internal static ObjectiveArgumentException Fault(LoopKernel kernel, in KernelCall call, KernelFault fault)
     {
         foreach (var argument in kernel.Arguments)
         {

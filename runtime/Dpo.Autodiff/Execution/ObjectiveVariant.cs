@@ -60,6 +60,12 @@ public sealed class ObjectiveVariant
     /// <summary>Gradients, given the residuals and an upstream gradient for each differentiable result.</summary>
     public required LoopKernel Gradient { get; init; }
 
+    /// <summary>As <see cref="Value"/>, in tiles; null where no product of matrices is wide.</summary>
+    public TiledKernel? TiledValue { get; init; }
+
+    /// <summary>As <see cref="ValueAndGradient"/>, in tiles; null where no product of matrices is wide, or gradients need all of it.</summary>
+    public TiledKernel? TiledValueAndGradient { get; init; }
+
     /// <summary>Results, as TorchSharp calls.</summary>
     public required TorchKernel TorchValue { get; init; }
 
@@ -68,6 +74,14 @@ public sealed class ObjectiveVariant
 
     /// <summary>Gradients given upstream gradients, as TorchSharp calls.</summary>
     public required TorchKernel TorchGradient { get; init; }
+
+    /// <summary>A kernel in tiles; null where there is none.</summary>
+    internal TiledKernel? Tiled(KernelRole role) => role switch
+    {
+        KernelRole.Value => TiledValue,
+        KernelRole.ValueAndGradient => TiledValueAndGradient,
+        _ => null,
+    };
 
     /// <summary>The results that are part of the autograd graph, in order.</summary>
     internal int[] DifferentiableResults => field ??= [.. Enumerable.Range(0, Results.Length).Where(i => Results[i].IsDifferentiable)];

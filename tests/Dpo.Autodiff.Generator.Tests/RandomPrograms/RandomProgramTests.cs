@@ -158,11 +158,13 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>The gradients as large ones are computed: none with the value.</summary>
+    /// <summary>The gradients as large ones are computed: none with the value, but for products of matrices in tiles.</summary>
     private static Tensor?[] WithResiduals(Func<Tensor?[]> run)
     {
         var most = ObjectiveRun.MostPrecomputed;
+        var (rows, elements) = (TiledKernel.EnoughRows, TiledKernel.LeastElements);
         ObjectiveRun.MostPrecomputed = -1;
+        (TiledKernel.EnoughRows, TiledKernel.LeastElements) = (2, 1);
         try
         {
             return run();
@@ -170,6 +172,7 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
         finally
         {
             ObjectiveRun.MostPrecomputed = most;
+            (TiledKernel.EnoughRows, TiledKernel.LeastElements) = (rows, elements);
         }
     }
 
