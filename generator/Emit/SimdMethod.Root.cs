@@ -28,8 +28,10 @@ internal sealed partial class SimdMethod
                 condition = condition.Length == 0 ? "!" + own : $"!{own} && ({condition})";
             }
 
+            // Not in memory that may not be there.
+            var isOver = buffer.Over >= 0 && kernel.Gates.Buffer(buffer.Over).Contains(gate);
             var type = buffer.Kind switch { ElementKind.Real => "T", ElementKind.Integer => "long", _ => "byte" };
-            var allocation = $"frame.Allocate<{type}>({Text(buffer.Id)}, {Length(buffer).Text});";
+            var allocation = isOver ? $"frame.Share({Text(buffer.Id)}, {Text(buffer.Over)});" : $"frame.Allocate<{type}>({Text(buffer.Id)}, {Length(buffer).Text});";
             head[(HeadGroup.Allocation, buffer.Id, buffer.Kind)] = ("", condition.Length == 0 ? allocation : $"if ({condition})\n    {allocation}");
         }
     }

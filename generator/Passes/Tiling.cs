@@ -110,6 +110,7 @@ public sealed class Tiling
             axis,
             program.Types[product.Result].Extents,
             rows,
+            tile.Equations.Count(e => e.Primitive == Primitive.Contract && program.Types[e.Result] == program.Types[product.Result]),
             handedTypes.ToEquatableArray(),
             before.Length == 0 ? null : Part(kernelName + "Before", Needed(before.Select(o => o.Variable), _ => true), before),
             Part(kernelName + "Tile", tile, tileOutputs) with { TiledAxis = axis },

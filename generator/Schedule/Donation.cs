@@ -10,9 +10,7 @@ public static class Donation
     /// <summary>Bit k is set for such a gradient k.</summary>
     public static ulong Of(LoopProgram program)
     {
-        var accesses = new List<Visit>();
-        for (var stage = 0; stage < program.Stages.Count; stage++)
-            Collect(program.Stages[stage].Body, stage, [], accesses);
+        var accesses = Accesses(program);
         var gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
         var donations = 0UL;
         foreach (var gradient in program.Buffers.Where(b => b.Role == BufferRole.Gradient))
@@ -20,14 +18,44 @@ public static class Donation
             var output = program.Source.Outputs[gradient.Argument];
 
             // As whatever kind the input is read: it is one memory. What is not read at all may be written at any time.
-            var writes = accesses.Where(a => a.Buffer == gradient.Id).ToArray();
             var reads = accesses.Where(a => IsInputOf(program, program.Buffers[a.Buffer], output)).ToArray();
-            if (reads.Length == 0 || (writes is [{ IsStore: true } write] && IsOnce(write) && reads.All(r => Precedes(r, write))))
+            if (reads.Length == 0 || MayOverwrite(accesses, gradient.Id, reads))
                 donations |= 1UL << Array.IndexOf(gradients, output);
         }
 
         return donations;
     }
+
+    /// <summary>
+    /// The program with whole buffers of workspace in the memory of earlier ones: where nothing of that is read after its place has been
+    /// written. Gradients of logits that are a product take the logits' place.
+    /// </summary>
+    public static LoopProgram ShareWorkspace(LoopProgram program)
+    {
+        var accesses = Accesses(program);
+        var buffers = program.Buffers.ToArray();
+        bool IsWhole(LoopBuffer buffer) => buffer is { Role: BufferRole.Workspace, Scope: BufferScope.Global, Kind: ElementKind.Real, Extents.Count: > 0 };
+        foreach (var buffer in program.Buffers.Where(IsWhole))
+        {
+            var dead = program.Buffers.Take(buffer.Id).LastOrDefault(b => IsWhole(b) && b.Extents == buffer.Extents && buffers.All(other => other.Over != b.Id)
+                && MayOverwrite(accesses, buffer.Id, accesses.Where(a => a.Buffer == b.Id).ToArray()));
+            if (dead is not null)
+                buffers[buffer.Id] = buffer with { Over = dead.Id };
+        }
+
+        return program with { Buffers = buffers.ToEquatableArray() };
+    }
+
+    private static List<Visit> Accesses(LoopProgram program)
+    {
+        var accesses = new List<Visit>();
+        for (var stage = 0; stage < program.Stages.Count; stage++)
+            Collect(program.Stages[stage].Body, stage, [], accesses);
+        return accesses;
+    }
+
+    private static bool MayOverwrite(List<Visit> accesses, int written, Visit[] reads) =>
+        accesses.Where(a => a.Buffer == written && a.IsWrite).ToArray() is [{ IsStore: true } write] && IsOnce(write) && reads.All(r => Precedes(r, write));
 
     /// <summary>The input that a gradient is of; null where it is not read.</summary>
     internal static LoopBuffer? InputOf(LoopProgram program, ProgramOutput gradient) =>
@@ -68,8 +96,8 @@ public static class Donation
 
     private static void Collect(LoopNode node, int stage, IReadOnlyList<int> path, List<Visit> accesses)
     {
-        void Add(int buffer, EquatableArray<IndexExpression> index, bool isStore = false) =>
-            accesses.Add(new(buffer, index, stage, accesses.Count, path, isStore));
+        void Add(int buffer, EquatableArray<IndexExpression> index, bool isWrite = false, bool isStore = false) =>
+            accesses.Add(new(buffer, index, stage, accesses.Count, path, isWrite, isStore));
         switch (node)
         {
             case LoopNode.Sequence sequence:
@@ -83,25 +111,26 @@ public static class Donation
                 Add(load.Buffer, load.Index);
                 break;
             case LoopNode.Store store:
-                Add(store.Buffer, store.Index, store.Predicate is null);
+                Add(store.Buffer, store.Index, isWrite: true, store.Predicate is null);
                 break;
             case LoopNode.Combine combine:
-                Add(combine.Buffer, combine.Index);
+                Add(combine.Buffer, combine.Index, isWrite: true);
                 break;
             case LoopNode.Initialise initialise:
-                Add(initialise.Buffer, []);
+                Add(initialise.Buffer, [], isWrite: true);
                 break;
             case LoopNode.Contract contract:
-                foreach (var operand in new[] { contract.Left.Buffer, contract.Right.Buffer, contract.Result.Buffer })
-                    Add(operand, []);
+                Add(contract.Left.Buffer, []);
+                Add(contract.Right.Buffer, []);
+                Add(contract.Result.Buffer, [], isWrite: true);
                 break;
             case LoopNode.Extern call:
                 foreach (var operand in call.Operands)
-                    Add(operand.Buffer, operand.Start);
+                    Add(operand.Buffer, operand.Start, operand.IsWritten);
                 break;
         }
     }
 
-    /// <summary>One access to memory: where it stands, in which loops.</summary>
-    private sealed record Visit(int Buffer, EquatableArray<IndexExpression> Index, int Stage, int Order, IReadOnlyList<int> Path, bool IsStore);
+    /// <summary>One access to memory: where it stands, in which loops; a store is a write of every place that it comes to.</summary>
+    private sealed record Visit(int Buffer, EquatableArray<IndexExpression> Index, int Stage, int Order, IReadOnlyList<int> Path, bool IsWrite, bool IsStore);
 }

@@ -33,6 +33,8 @@ public sealed class LoopInterpreter
         this.extents = extents;
         shapes = program.Buffers.Select(b => b.Extents.Select(SizeOf).ToArray()).ToArray();
         memory = program.Buffers.Select(b => b.Role == BufferRole.Input ? inputs[b.Argument] : Fresh(b.Id)).ToArray();
+        foreach (var buffer in program.Buffers.Where(b => b.Over >= 0))
+            memory[buffer.Id] = memory[buffer.Over];
         Donate(donated);
         largest = new double[program.Buffers.Count];
         values = new double[program.Values.Count];
@@ -227,7 +229,7 @@ public sealed class LoopInterpreter
         int Input(ContractOperand operand) => builder.Input(program.Buffers[operand.Buffer].Name, new TensorType(ElementKind.Real, program.Buffers[operand.Buffer].Extents), false);
         builder.Output(
             "product", builder.Contract(Input(contract.Left), Input(contract.Right), contract.Result.Axes.Count, contract.Left.Axes.ToArray(), contract.Right.Axes.ToArray()), OutputRole.Result);
-        memory[contract.Result.Buffer] = ProgramEvaluator.Run(builder.Build(), [memory[contract.Left.Buffer], memory[contract.Right.Buffer]], [], extents)[0];
+        ProgramEvaluator.Run(builder.Build(), [memory[contract.Left.Buffer], memory[contract.Right.Buffer]], [], extents)[0].CopyTo(memory[contract.Result.Buffer], 0);
         Count(loads, contract.Left.Buffer, memory[contract.Left.Buffer].Length);
         Count(loads, contract.Right.Buffer, memory[contract.Right.Buffer].Length);
         Count(stores, contract.Result.Buffer, memory[contract.Result.Buffer].Length);

@@ -23,7 +23,7 @@ public sealed class LoopPrinter
     {
         text.Append("kernel ").Append(program.Name).Append('\n');
         foreach (var buffer in program.Buffers)
-            Line(1, $"{buffer.Name}: {Kind(buffer.Kind)}[{string.Join(" ", buffer.Extents)}] {buffer.Scope.ToString().ToLowerInvariant()} {buffer.Role.ToString().ToLowerInvariant()}");
+            Line(1, $"{buffer.Name}: {Kind(buffer.Kind)}[{string.Join(" ", buffer.Extents)}] {buffer.Scope.ToString().ToLowerInvariant()} {buffer.Role.ToString().ToLowerInvariant()}{(buffer.Over >= 0 ? " over " + program.Buffers[buffer.Over].Name : "")}");
         for (var i = 0; i < program.Stages.Count; i++)
         {
             var stage = program.Stages[i];

@@ -109,6 +109,7 @@ public enum BufferRole
 /// <param name="Scope">Where it lives.</param>
 /// <param name="Role">Whose it is.</param>
 /// <param name="Argument">For inputs, outputs and gradients: the index into Source.Inputs or Source.Outputs; otherwise -1.</param>
+/// <param name="Over">The earlier buffer, of the same extents, in whose memory it may be: nothing of that is read after its place is written. Otherwise -1.</param>
 public sealed record LoopBuffer(
     int Id,
     string Name,
@@ -116,7 +117,8 @@ public sealed record LoopBuffer(
     EquatableArray<Extent> Extents,
     BufferScope Scope,
     BufferRole Role,
-    int Argument = -1);
+    int Argument = -1,
+    int Over = -1);
 
 /// <summary>A node of the schedule tree.</summary>
 public abstract record LoopNode

@@ -28,7 +28,7 @@ public sealed record LoopTraffic(EquatableArray<Volume> Loads, EquatableArray<Vo
 
     /// <summary>Bytes of memory besides arguments, for one iteration of the outermost loop where that is private.</summary>
     public static Volume Workspace(LoopProgram program) => program.Buffers
-        .Where(b => b.Role == BufferRole.Workspace && b.Scope != BufferScope.Register)
+        .Where(b => b.Role == BufferRole.Workspace && b.Scope != BufferScope.Register && b.Over < 0)
         .Aggregate(Volume.Zero, (sum, b) => sum + (Volume.Of(b.Extents) * Bytes(b.Kind)));
 
     /// <summary>Bytes kept for the backward.</summary>

@@ -20,6 +20,9 @@ public sealed class LoopVerifier
         for (var i = 0; i < program.Buffers.Count; i++)
             if (program.Buffers[i].Id != i)
                 throw new InvalidOperationException($"{program.Name}: buffer {program.Buffers[i].Name} is not in its place.");
+        foreach (var buffer in program.Buffers.Where(b => b.Over >= 0))
+            if (buffer.Over >= buffer.Id || program.Buffers[buffer.Over].Extents != buffer.Extents || program.Buffers[buffer.Over].Kind != buffer.Kind)
+                throw new InvalidOperationException($"{program.Name}: {buffer.Name} does not fit over {program.Buffers[buffer.Over].Name}.");
         for (var i = 0; i < program.Loops.Count; i++)
             if (program.Loops[i].Id != i)
                 throw new InvalidOperationException($"{program.Name}: loop {program.Loops[i].Name} is not in its place.");

@@ -42,12 +42,15 @@ internal sealed record Schedule(
 
     /// <summary>
     /// The degree of the workspace: that of an input is as large as one. A row stays in the cache; several rows together do not, whatever
-    /// iteration they belong to.
+    /// iteration they belong to. What products of matrices read and give is whole in any case, and does not count.
     /// </summary>
     public int WorkspaceDegree => Loops.Buffers
-        .Where(b => b.Role == BufferRole.Workspace && b.Scope != BufferScope.Register)
+        .Where(b => b.Role == BufferRole.Workspace && b.Scope != BufferScope.Register && !Contracted.Contains(b.Id))
         .Select(b => (Degree: b.Extents.Count(e => !e.IsFixed), b.Scope))
         .Select(b => b.Scope == BufferScope.Global || b.Degree <= 1 ? b.Degree : b.Degree + 1).DefaultIfEmpty(0).Max();
+
+    private HashSet<int> Contracted => [.. Loops.Stages.SelectMany(s => s.Body is LoopNode.Sequence sequence ? sequence.Children : [])
+        .OfType<LoopNode.Contract>().SelectMany(c => new[] { c.Left.Buffer, c.Right.Buffer, c.Result.Buffer })];
 
     private static IEnumerable<LoopGroup> Groups(IEnumerable<LoopItem> items) =>
         items.OfType<LoopGroup>().SelectMany(g => Groups(g.Body).Concat([g]));

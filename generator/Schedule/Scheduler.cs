@@ -9,9 +9,11 @@ namespace Dpo.Autodiff.Generator.Schedule;
 /// <remarks>
 /// The steps, each a class: <see cref="Materialisation"/> (what is stored, as statements), <see cref="Footprint"/> (what each reads),
 /// <see cref="Fusion"/> (which loops they share), <see cref="StorageMap"/> (where values live), <see cref="LoopWriter"/> (the bodies),
-/// <see cref="VectorLoops"/> (what runs in lanes); <see cref="Recomputation"/> tries what else to store, by cost.
+/// <see cref="VectorLoops"/> (what runs in lanes); <see cref="Recomputation"/> tries what else to store, by cost;
+/// <see cref="Donation"/> which memory is used twice.
 /// </remarks>
 public static class Scheduler
 {
-    public static LoopProgram Run(Program loweredProgram, string kernelName) => Recomputation.Reduce(loweredProgram, kernelName).Quoted();
+    public static LoopProgram Run(Program loweredProgram, string kernelName) =>
+        Donation.ShareWorkspace(Recomputation.Reduce(loweredProgram, kernelName).Quoted());
 }

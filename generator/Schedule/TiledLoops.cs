@@ -13,6 +13,7 @@ namespace Dpo.Autodiff.Generator.Schedule;
 /// <param name="Axis">The axis that is cut.</param>
 /// <param name="Wide">The extents of the product that is never whole, the axis first.</param>
 /// <param name="Rows">How many of them count its rows.</param>
+/// <param name="Products">How many such products a tile has.</param>
 /// <param name="Handed">The types of what is handed on, by its number.</param>
 /// <param name="Before">Before the first tile; null where there is nothing.</param>
 /// <param name="Tile">A tile: the axis is as long as the tile.</param>
@@ -21,6 +22,7 @@ public sealed record TiledLoops(
     string Axis,
     EquatableArray<Extent> Wide,
     int Rows,
+    int Products,
     EquatableArray<TensorType> Handed,
     LoopProgram? Before,
     LoopProgram Tile,

@@ -26,6 +26,22 @@ internal static partial class Measured
     public static Tensor DonatedTokenLoss([Axes("token vocab"), Donated] Tensor logits, [Axes("token")] Tensor labels)
         => cross_entropy(logits, labels);
 
+    /// <summary>DPO from hidden states and a head.</summary>
+    [Objective]
+    public static Tensor ProjectedDpo(
+        [Axes("pair token model")] Tensor chosen,
+        [Axes("pair token model")] Tensor rejected,
+        [Axes("vocab model")] Tensor head,
+        [Axes("pair token")] Tensor chosenLabels,
+        [Axes("pair token")] Tensor rejectedLabels,
+        [Axes("pair"), NoGrad] Tensor referenceChosen,
+        [Axes("pair"), NoGrad] Tensor referenceRejected,
+        double beta = 0.1)
+        => Dpo(Sequence(chosen, head, chosenLabels), Sequence(rejected, head, rejectedLabels), referenceChosen, referenceRejected, beta);
+
+    private static Tensor Sequence(Tensor hidden, Tensor head, Tensor labels) =>
+        log_softmax(linear(hidden, head), -1).gather(-1, labels.unsqueeze(-1)).squeeze(-1).sum(-1);
+
     /// <summary>The mean Kullback-Leibler divergence from a reference, over the whole vocabulary.</summary>
     [Objective]
     public static Tensor Divergence([Axes("token vocab")] Tensor logits, [Axes("token vocab"), NoGrad] Tensor reference)

@@ -8,7 +8,7 @@ var only = new Option<string?>("--only") { Description = "Measure this row in th
 var root = new RootCommand("Prints how many times faster generated code is than eager TorchSharp: both in one process, in turns, the median of rounds, on glibc's default allocator and on a tuned one.") { filter, quick, only };
 root.SetAction(result =>
 {
-    Row[] all = [.. PairRows.All, .. TokenRows.All];
+    Row[] all = [.. PairRows.All, .. TokenRows.All, .. ProjectionRows.All];
     if (result.GetValue(only) is { } name)
     {
         Worker.Serve(all.Single(r => r.Name == name), result.GetValue(quick) ? new Rounds(5, 0.02) : new Rounds(15, 0.1));

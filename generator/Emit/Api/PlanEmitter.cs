@@ -154,6 +154,7 @@ internal sealed class PlanEmitter
             writer.Line(InvariantText.Of($"axis: {names.Axes.ToList().IndexOf(tiled.Axis)},"));
             writer.Line($"wide: [{string.Join(", ", tiled.Wide.Select(Size))}],");
             writer.Line(InvariantText.Of($"rows: {tiled.Rows},"));
+            writer.Line(InvariantText.Of($"products: {tiled.Products},"));
             writer.Line($"handed: [{string.Join(", ", tiled.Handed.Select(Kept))}],");
             Part(writer, index, kernel, "Before", tiled.Before, ",");
             Part(writer, index, kernel, "Tile", tiled.Tile, ",");

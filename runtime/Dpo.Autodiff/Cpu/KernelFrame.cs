@@ -96,6 +96,9 @@ public unsafe ref struct KernelFrame
     public readonly void Allocate<T>(int buffer, nint length)
         where T : unmanaged => buffers[buffer].Address = (nint)Workspace.Current.Take(checked(length * sizeof(T)));
 
+    /// <summary>Gives a workspace buffer the memory of another, of which nothing is read any more where it is written.</summary>
+    public readonly void Share(int buffer, int other) => buffers[buffer].Address = buffers[other].Address;
+
     /// <summary>Memory, not cleared: for the rest of the call, or inside a stage for the rest of its block.</summary>
     public readonly ref T Take<T>(nint length)
         where T : unmanaged => ref Unsafe.AsRef<T>(Workspace.Current.Take(checked(length * sizeof(T))));

@@ -26,12 +26,13 @@ public sealed class TiledPart(LoopKernel kernel, int inputs, int[] gradients, in
 /// <param name="axis">The axis, by its number.</param>
 /// <param name="wide">The sizes of the product, the axis first.</param>
 /// <param name="rows">How many of them count its rows.</param>
+/// <param name="products">How many such products a tile has.</param>
 /// <param name="handed">What parts hand on.</param>
 /// <param name="before">What is known before the first tile.</param>
 /// <param name="tile">A tile: the axis is as long as the tile.</param>
 /// <param name="after">What follows from all tiles.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public sealed class TiledKernel(int axis, Size[] wide, int rows, ResidualSpec[] handed, TiledPart? before, TiledPart tile, TiledPart? after)
+public sealed class TiledKernel(int axis, Size[] wide, int rows, int products, ResidualSpec[] handed, TiledPart? before, TiledPart tile, TiledPart? after)
 {
     internal int Axis => axis;
 
@@ -43,7 +44,7 @@ public sealed class TiledKernel(int axis, Size[] wide, int rows, ResidualSpec[] 
 
     internal TiledPart? After => after;
 
-    /// <summary>Rows of a product that are enough for it to run at full speed. Tests set it.</summary>
+    /// <summary>Rows, of all products of a tile, that are enough for them to run at full speed. Tests set it.</summary>
     internal static long EnoughRows { get; set; } = 256;
 
     /// <summary>Products of fewer elements are computed whole. Tests set it.</summary>
@@ -52,7 +53,7 @@ public sealed class TiledKernel(int axis, Size[] wide, int rows, ResidualSpec[] 
     /// <summary>The length of a tile; the whole axis, or more, where tiles are not worth their while.</summary>
     internal long Length(ReadOnlySpan<long> extents)
     {
-        var (elements, each) = (1L, 1L);
+        var (elements, each) = (1L, (long)products);
         for (var position = 0; position < wide.Length; position++)
         {
             elements *= wide[position].Of(extents);
