@@ -45,7 +45,7 @@ public sealed class TiledKernel(int axis, Size[] wide, int rows, int products, R
     internal TiledPart? After => after;
 
     /// <summary>Rows, of all products of a tile, that are enough for them to run at full speed. Tests set it.</summary>
-    internal static long EnoughRows { get; set; } = 256;
+    internal static long EnoughRows { get; set; } = 512;
 
     /// <summary>Products of fewer elements are computed whole. Tests set it.</summary>
     internal static long LeastElements { get; set; } = 1 << 20;

@@ -34,7 +34,7 @@ public class ObjectiveSnapshotTests
     public Task Plan(string objective)
     {
         var plans = Compile(objective).Variants.Select((variant, i) =>
-            $"variant {i}\n\n{LoopPrinter.Print(variant.ValueAndGradient)}\n{(variant.ValueAndResiduals is { } keeping ? LoopPrinter.Print(keeping) + "\n" : "")}{LoopPrinter.Print(variant.Gradient)}");
+            $"variant {i}\n\n{LoopPrinter.Print(variant.ValueAndGradient)}\n{(variant.ValueAndResiduals is { } keeping ? LoopPrinter.Print(keeping) + "\n" : "")}{LoopPrinter.Print(variant.Gradient)}{Tiles(variant)}");
         return Snapshot.Match(string.Join("\n", plans), part: objective);
     }
 
@@ -63,6 +63,9 @@ public class ObjectiveSnapshotTests
         var files = ObjectiveFiles.Of(Compile(objective)).Where(f => !f.HintName.EndsWith(".Info.g.cs", StringComparison.Ordinal));
         return Snapshot.Match(string.Join("\n", files.Select(f => "// " + f.HintName + "\n" + f.Text)), "cs", objective);
     }
+
+    private static string Tiles(Variant variant) =>
+        string.Concat(variant.Tiled.Select(t => $"\n{t.Name} in tiles of {t.Loops.Axis}\n\n{string.Join("\n", t.Loops.Parts.Select(p => LoopPrinter.Print(p.Loops)))}"));
 
     private static CompiledObjective Compile(string objective)
     {

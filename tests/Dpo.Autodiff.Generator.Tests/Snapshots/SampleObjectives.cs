@@ -165,6 +165,12 @@ internal static class SampleObjectives
         }
         """;
 
+    public const string Projected = """
+        [Objective]
+        public static Tensor Projected([Axes("token model")] Tensor hidden, [Axes("vocab model")] Tensor head, [Axes("token")] Tensor labels)
+            => cross_entropy(linear(hidden, head), labels);
+        """;
+
     public static IReadOnlyDictionary<string, string> All { get; } = new Dictionary<string, string>
     {
         [nameof(Dpo)] = Dpo,
@@ -180,5 +186,6 @@ internal static class SampleObjectives
         [nameof(Ppo)] = Ppo,
         [nameof(PaperForm)] = PaperForm,
         [nameof(TokenLogProbability)] = TokenLogProbability,
+        [nameof(Projected)] = Projected,
     };
 }
