@@ -32,7 +32,7 @@ public sealed class CudaEmitter
 
     private CudaEmitter(LoopProgram program, string name, EquatableArray<string> axisNames)
     {
-        memory = new(CudaFission.Run(program), axisNames);
+        memory = new(CudaFission.Run(CudaRows.Run(program)), axisNames);
         this.program = memory.Program;
         this.name = CudaNames.Plain(name);
     }

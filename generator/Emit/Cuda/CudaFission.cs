@@ -39,7 +39,7 @@ internal sealed class CudaFission
         return (CudaMemory.Donations(program) & ~CudaMemory.Donations(divided)) != 0 ? program : divided;
     }
 
-    private static LoopNode Sequence(IEnumerable<SimdNode> nodes) => new LoopNode.Sequence(nodes.Select(Node).ToEquatableArray());
+    public static LoopNode Sequence(IEnumerable<SimdNode> nodes) => new LoopNode.Sequence(nodes.Select(Node).ToEquatableArray());
 
     private static LoopNode Node(SimdNode node) => node is SimdLoop loop ? new LoopNode.Loop(loop.Variable.Id, Sequence(loop.Body)) : ((SimdStatement)node).Node;
 
@@ -48,7 +48,7 @@ internal sealed class CudaFission
         if (root.Variable.Iterator == IteratorType.Segment)
             return [root];
         var nest = CudaNest.Of(program, root);
-        if (nest.Grid != CudaGrid.Rows || nest.Items.Count + 1 > 8)
+        if (nest.Grid != CudaGrid.Rows)
             return [root];
         var heavy = nest.Body.OfType<SimdLoop>().Where(l => !nest.IsLane(l) && l.Variable.Iterator != IteratorType.Segment && CudaNest.Loops(l).Any(nest.IsLane)).ToList();
         if (heavy.Count == 0)

@@ -44,6 +44,7 @@ internal sealed partial class CudaMethod
         var streams = loop.Body.Cast<SimdStatement>().Select(s => s.Node).Where(n => IsStream(n, loop)).ToArray();
         var scope = names.Scope;
         var (first, k) = (names.Take("first"), names.Take("k"));
+        var isRead = OnlyCombines(loop);
         var types = streams.Select(s => memory.ElementOf(SimdTree.Accesses(s).Single().Buffer)).Distinct().ToArray();
         var width = Width(types.Skip(1).Aggregate($"dpo_width<{types[0]}>()", (widest, type) => $"dpo_widest({widest}, dpo_width<{type}>())"));
         loopNames[loop.Variable.Id] = "0";
@@ -65,7 +66,7 @@ internal sealed partial class CudaMethod
                 {
                     // Where nothing may be read, the elements are 0.
                     var length = SimdTree.Predicate(stream) is { } holds ? $"{Value(holds, named: true).Operand} ? {count} : 0" : count;
-                    writer.Line($"dpo_load_few({Memory(buffer)}, {offset}, {first}, {length}, {row});");
+                    writer.Line($"dpo_load_few({Memory(buffer)}, {offset}, {first}, {length}, {row}{(isRead ? ", dpo_lowest((real)0)" : "")});");
                 }
                 else
                 {
@@ -76,23 +77,17 @@ internal sealed partial class CudaMethod
             }
 
             var added = new List<string>();
-            foreach (var combine in loop.Body.Cast<SimdStatement>().Select(s => s.Node).OfType<LoopNode.Combine>().Where(c => online.ContainsKey(c.Buffer)))
+            if (isRead)
             {
-                var few = names.Take(program.Buffers[combine.Buffer].Name + "Few");
-                terms[combine] = $"{few}[{k}]";
-                writer.Line($"real {few}[{width}];");
-                added.Add($"{parts[combine.Buffer].Name}.add({few});");
+                foreach (var combine in loop.Body.Cast<SimdStatement>().Select(s => s.Node).OfType<LoopNode.Combine>())
+                {
+                    var load = streams.OfType<LoopNode.Load>().First(l => l.Value == combine.Operand.Id);
+                    writer.Line($"{parts[combine.Buffer].Name}.add({elements[load].Substring(0, elements[load].IndexOf('['))});");
+                }
             }
-
-            writer.Line("#pragma unroll");
-            using (writer.Block($"for (int {k} = 0; {k} < {width}; {k}++)"))
+            else
             {
-                loopNames[loop.Variable.Id] = name;
-                writer.Line($"const long long {name} = {first} + {k};");
-                foreach (var term in terms.Values.Distinct())
-                    writer.Line($"{term} = dpo_lowest((real)0);");
-                using (writer.Block($"if ({name} >= 0 && {name} < {count})"))
-                    Nodes(loop.Body, CudaPlace.Lane, known);
+                Each(loop, name, count, known, width, first, k, added);
             }
 
             foreach (var line in added.Concat(stores))
@@ -103,6 +98,41 @@ internal sealed partial class CudaMethod
         foreach (var stream in streams)
             elements.Remove(stream);
         terms.Clear();
+    }
+
+    /// <summary>Whether a loop does nothing but take elements into their maximum and the sum of their exponentials.</summary>
+    private bool OnlyCombines(SimdLoop loop)
+    {
+        var loaded = new HashSet<int>(loop.Body.Cast<SimdStatement>().Select(s => s.Node).OfType<LoopNode.Load>().Where(l => l.Predicate is null && IsStream(l, loop)).Select(l => l.Value));
+        return loop.Body.Cast<SimdStatement>().All(s => s.Node switch
+        {
+            LoopNode.Load load => loaded.Contains(load.Value),
+            LoopNode.Combine combine => online.ContainsKey(combine.Buffer) && combine.Operand.Kind == LoopAtomKind.Value && loaded.Contains(combine.Operand.Id),
+            _ => false,
+        });
+    }
+
+    /// <summary>The statements of the loop for each of a thread's few elements.</summary>
+    private void Each(SimdLoop loop, string name, string count, SimdGate known, string width, string first, string k, List<string> added)
+    {
+        foreach (var combine in loop.Body.Cast<SimdStatement>().Select(s => s.Node).OfType<LoopNode.Combine>().Where(c => online.ContainsKey(c.Buffer)))
+        {
+            var few = names.Take(program.Buffers[combine.Buffer].Name + "Few");
+            terms[combine] = $"{few}[{k}]";
+            writer.Line($"real {few}[{width}];");
+            added.Add($"{parts[combine.Buffer].Name}.add({few});");
+        }
+
+        writer.Line("#pragma unroll");
+        using (writer.Block($"for (int {k} = 0; {k} < {width}; {k}++)"))
+        {
+            loopNames[loop.Variable.Id] = name;
+            writer.Line($"const long long {name} = {first} + {k};");
+            foreach (var term in terms.Values.Distinct())
+                writer.Line($"{term} = dpo_lowest((real)0);");
+            using (writer.Block($"if ({name} >= 0 && {name} < {count})"))
+                Nodes(loop.Body, CudaPlace.Lane, known);
+        }
     }
 
     private readonly Dictionary<string, string> widths = [];

@@ -267,7 +267,8 @@ internal sealed partial class CudaMethod
             return;
         }
 
-        var gate = node.Gate.Contains(known) ? "" : Condition(node.Gate);
+        var isValue = ((SimdStatement)node).Defines >= 0;
+        var gate = isValue || node.Gate.Contains(known) ? "" : Condition(node.Gate);
         switch (((SimdStatement)node).Node)
         {
             case LoopNode.Load load:

@@ -85,7 +85,7 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
         : index;
 
     /// <summary>Removes values that nothing uses any more.</summary>
-    private static void Clean(List<SimdNode> body)
+    public static void Clean(List<SimdNode> body)
     {
         while (body.RemoveAll(n => n is SimdStatement { Defines: >= 0 } s && !SimdTree.Statements(body).Any(u => SimdTree.Uses(u.Node).Contains(s.Defines))) > 0)
         {

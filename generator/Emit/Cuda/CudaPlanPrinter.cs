@@ -29,17 +29,17 @@ public static class CudaPlanPrinter
     /// <summary>How a launch spreads its work.</summary>
     public static string Describe(CudaStep.Launch launch) => launch.Grid switch
     {
-        CudaGrid.Elements => $"a thread for each of [{string.Join(" ", launch.Items)}], 256 a block",
-        CudaGrid.Rows => $"a block for each of [{string.Join(" ", launch.Items)}], 32 to 512 threads for {Longest(launch.Row)}",
-        CudaGrid.Owners => launch.Row.Count > 0 ? $"a thread for each of {Longest(launch.Row)}, which takes the others in order" : "every thread takes all in order, and writes a range of its own",
-        _ => launch.Row.Count > 0 ? $"one block, 32 to 512 threads for {Longest(launch.Row)}" : "one block of 256 threads",
+        CudaGrid.Elements => $"A thread for each of [{string.Join(" ", launch.Items)}], 256 a block.",
+        CudaGrid.Rows => $"A block for each of [{string.Join(" ", launch.Items)}], 32 to 512 threads for {Longest(launch.Row)}.",
+        CudaGrid.Owners => launch.Row.Count > 0 ? $"A thread for each of {Longest(launch.Row)}, which takes the others in order." : "Every thread takes all in order, and writes a range of its own.",
+        _ => launch.Row.Count > 0 ? $"One block, 32 to 512 threads for {Longest(launch.Row)}." : "One block of 256 threads.",
     };
 
     private static string Longest(EquatableArray<Extent> row) => row.Count == 1 ? row[0].ToString() : "the longest of " + string.Join(", ", row);
 
     private static string Step(CudaPlan plan, CudaStep step) => step switch
     {
-        CudaStep.Launch launch => $"{launch.Kernel}: {Describe(launch)}; shared memory: the reductions' own",
+        CudaStep.Launch launch => $"{launch.Kernel}. {Describe(launch)} No dynamic shared memory",
         CudaStep.Contract { Node: var contract } => $"{plan.Names[contract.Result.Buffer]} = {plan.Names[contract.Left.Buffer]} times {plan.Names[contract.Right.Buffer]}, by libtorch",
         CudaStep.Sort sort => $"{plan.Names[sort.Values]}, {plan.Names[sort.Permutation]} = sort {plan.Names[sort.Source]}{(sort.Descending ? " descending" : "")}, by libtorch",
         _ => "",

@@ -74,7 +74,7 @@ internal ref struct CudaCall
             var buffer = program.Buffers[i];
             handles[i] = buffer.Slot switch
             {
-                null => Keep(New(call.DType(buffer.Kind), buffer.Extents)),
+                null => Keep(Room(call.DType(buffer.Kind), buffer.Extents, 1)),
                 { Role: SlotRole.Parameter } slot => Input(call.Parameters[slot.Index], buffer),
                 { Role: SlotRole.Upstream } slot => call.Upstreams.IsEmpty ? 0 : Input(call.Upstreams[slot.Index], buffer),
                 { Role: SlotRole.Residual } slot when call.Role == KernelRole.Gradient => call.Residuals[slot.Index],
@@ -94,11 +94,20 @@ internal ref struct CudaCall
         return handle;
     }
 
-    private readonly nint New(ScalarType dtype, Size[] extents, long blocks = 1)
+    private readonly nint New(ScalarType dtype, Size[] extents)
+    {
+        var sizes = new long[extents.Length];
+        call.Sizes(extents, sizes);
+        return TensorHandle.Empty(dtype, sizes, place);
+    }
+
+    // Workspace of a loop that does not run may have no size.
+    private readonly nint Room(ScalarType dtype, Size[] extents, long blocks)
     {
         var sizes = new long[extents.Length + 1];
         sizes[0] = blocks;
-        call.Sizes(extents, sizes.AsSpan(1));
+        for (var axis = 0; axis < extents.Length; axis++)
+            sizes[axis + 1] = Math.Max(0, extents[axis].Of(call.Extents));
         return TensorHandle.Empty(dtype, blocks == 1 ? sizes.AsSpan(1) : sizes, place);
     }
 
@@ -116,9 +125,9 @@ internal ref struct CudaCall
         var output = call.Output(slot);
         if (!call.Wants(output))
             return 0;
-        if (slot.Role == SlotRole.Gradient && Donation.IsOf(call, output))
-            return outputs[output] = TensorHandle.Detached(call.Parameters[slot.Index]);
         var own = call.DType(slot.Kind);
+        if (slot.Role == SlotRole.Gradient && Donation.IsOf(call, output) && (buffer.IsStored || TensorHandle.DType(call.Parameters[slot.Index]) == own))
+            return outputs[output] = TensorHandle.Detached(call.Parameters[slot.Index]);
         var dtype = buffer.IsStored && (slot.Role == SlotRole.Result || call.HasFinalGradients) ? call.FinalType(slot) : own;
         return outputs[output] = New(DTypePromotion.IsFloating(dtype) ? dtype : own, buffer.Extents);
     }
@@ -165,7 +174,7 @@ internal ref struct CudaCall
         {
             var workspace = program.Workspaces[w];
             if (workspace.Launch == step)
-                pieces[w] = (ulong)TensorHandle.Data(Keep(New(call.DType(workspace.Kind), workspace.Extents, grid)));
+                pieces[w] = (ulong)TensorHandle.Data(Keep(Room(call.DType(workspace.Kind), workspace.Extents, grid)));
         }
 
         var arguments = launch.Arguments;
@@ -193,7 +202,7 @@ internal ref struct CudaCall
     {
         var product = 1L;
         foreach (var extent in extents)
-            product *= extent.Of(call.Extents);
+            product *= Math.Max(0, extent.Of(call.Extents));
         return product;
     }
 

@@ -784,7 +784,7 @@ static partial class C
                 // sum6[token] = sum[vocab](exp(logits - max2))
                 // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
                 // sum18 = sum([label != -100])
-                // a block for each of [token], 32 to 512 threads for vocab
+                // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValue0_stage1)(const STORE_logits *logits, const STORE_label *label, real *sum18Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
                     constexpr int width = dpo_width<STORE_logits>();
@@ -800,20 +800,8 @@ static partial class C
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
-                            real max2Few[width];
-                            #pragma unroll
-                            for (int k = 0; k < width; k++)
-                            {
-                                const long long vocab = first + k;
-                                max2Few[k] = dpo_lowest((real)0);
-                                if (vocab >= 0 && vocab < vocabSize)
-                                {
-                                    const real logitsValue = logitsFew[k];
-                                    max2Few[k] = logitsValue;
-                                }
-                            }
-                            max2Part.add(max2Few);
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
+                            max2Part.add(logitsFew);
                         }
                         const dpo_logsumexp max2Whole = dpo_block_logsumexp(max2Part);
                         const real max2 = dpo_isnan(max2Whole.sum) ? max2Whole.sum : max2Whole.max;
@@ -835,7 +823,7 @@ static partial class C
                 }
 
                 // L = sum17 / sum18
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(CrossEntropyValue0_stage2_total)(STORE_Value *Value, real *sum18Parts, real *sum17Parts, long long parts, long long parts2)
                 {
                     dpo_sum sum18Part;
@@ -903,7 +891,7 @@ static partial class C
                 // sum7All[token] = sum[vocab](exp(logits - max3All))
                 // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
                 // sum19 = sum([label != -100])
-                // a block for each of [token], 32 to 512 threads for vocab
+                // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19Parts, real *sum18Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
                     constexpr int width = dpo_width<STORE_logits>();
@@ -919,20 +907,8 @@ static partial class C
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
-                            real max3Few[width];
-                            #pragma unroll
-                            for (int k = 0; k < width; k++)
-                            {
-                                const long long vocab = first + k;
-                                max3Few[k] = dpo_lowest((real)0);
-                                if (vocab >= 0 && vocab < vocabSize)
-                                {
-                                    const real logitsValue = logitsFew[k];
-                                    max3Few[k] = logitsValue;
-                                }
-                            }
-                            max3Part.add(max3Few);
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
+                            max3Part.add(logitsFew);
                         }
                         const dpo_logsumexp max3Whole = dpo_block_logsumexp(max3Part);
                         const real max3 = dpo_isnan(max3Whole.sum) ? max3Whole.sum : max3Whole.max;
@@ -957,7 +933,7 @@ static partial class C
                         sum18Parts[dpo_block()] = sum18Block;
                 }
 
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage2_total)(real *sum18, real *sum19, real *sum19Parts, real *sum18Parts, long long parts, long long parts2)
                 {
                     dpo_sum sum19Part;
@@ -975,7 +951,7 @@ static partial class C
                 }
 
                 // d_logits[token vocab] = where(label != -100, ..., 0)
-                // a block for each of [token], 32 to 512 threads for vocab
+                // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
                     constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
@@ -1012,7 +988,7 @@ static partial class C
                 }
 
                 // L = sum18 / sum19
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage3_total)(STORE_Value *Value, real *sum18, real *sum19)
                 {
                     const real sum18Value = sum18[0];
@@ -1063,7 +1039,7 @@ static partial class C
                 // kept2[token] = sum[vocab](exp(logits - kept1))
                 // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
                 // kept3 = sum([label != -100])
-                // a block for each of [token], 32 to 512 threads for vocab
+                // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndResiduals0_stage1)(const STORE_logits *logits, const STORE_label *label, real *kept1, real *kept2, real *kept3Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
                     constexpr int width = dpo_width<STORE_logits>();
@@ -1079,20 +1055,8 @@ static partial class C
                         for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                         {
                             real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
-                            real max2Few[width];
-                            #pragma unroll
-                            for (int k = 0; k < width; k++)
-                            {
-                                const long long vocab = first + k;
-                                max2Few[k] = dpo_lowest((real)0);
-                                if (vocab >= 0 && vocab < vocabSize)
-                                {
-                                    const real logitsValue = logitsFew[k];
-                                    max2Few[k] = logitsValue;
-                                }
-                            }
-                            max2Part.add(max2Few);
+                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
+                            max2Part.add(logitsFew);
                         }
                         const dpo_logsumexp max2Whole = dpo_block_logsumexp(max2Part);
                         const real max2 = dpo_isnan(max2Whole.sum) ? max2Whole.sum : max2Whole.max;
@@ -1118,7 +1082,7 @@ static partial class C
                 }
 
                 // L = sum17 / kept3
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(CrossEntropyValueAndResiduals0_stage2_total)(STORE_Value *Value, real *kept3, real *kept3Parts, real *sum17Parts, long long parts, long long parts2)
                 {
                     dpo_sum kept3Part;
@@ -1172,7 +1136,7 @@ static partial class C
                 #endif
 
                 // d_logits[token vocab] = where(label != -100, ..., 0)
-                // a block for each of [token], 32 to 512 threads for vocab
+                // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, const real *kept1, const real *kept2, const real *kept3, STORE_d_logits *d_logits, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
                     constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());

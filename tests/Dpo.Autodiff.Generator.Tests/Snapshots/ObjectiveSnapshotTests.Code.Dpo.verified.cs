@@ -593,7 +593,7 @@ static partial class C
                 // chosenReward[pair] = beta * (chosen - referenceChosen)
                 // rejectedReward[pair] = beta * (rejected - referenceRejected)
                 // sum10 = sum(logsigmoid(chosenReward - rejectedReward))
-                // a thread for each of [pair], 256 a block
+                // A thread for each of [pair], 256 a block.
                 DPO_KERNEL(DpoValue0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, real *sum10Parts, long long pairSize, double beta)
                 {
                     dpo_sum sum10Part;
@@ -615,7 +615,7 @@ static partial class C
                 }
 
                 // loss = -sum10 / |pair|
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(DpoValue0_stage2_total)(STORE_loss *loss, real *sum10Parts, long long parts, double scalar1)
                 {
                     dpo_sum sum10Part;
@@ -691,7 +691,7 @@ static partial class C
                 // sum11 = sum(logsigmoid(chosenReward - rejectedReward))
                 // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(rejectedReward - chosenReward)
                 // d_chosen[pair] = -d_rejected
-                // a thread for each of [pair], 256 a block
+                // A thread for each of [pair], 256 a block.
                 DPO_KERNEL(DpoValueAndGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, real *sum11Parts, long long pairSize, double beta, double scalar3, double absentUpstream)
                 {
                     const real d_lossValue = d_loss ? dpo_load(d_loss, 0) : (real)absentUpstream;
@@ -721,7 +721,7 @@ static partial class C
                 }
 
                 // loss = -sum11 / |pair|
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(DpoValueAndGradient0_stage2_total)(STORE_loss *loss, real *sum11Parts, long long parts, double scalar1)
                 {
                     dpo_sum sum11Part;
@@ -779,7 +779,7 @@ static partial class C
 
                 // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(beta * (rejected - referenceRejected) - beta * (chosen - referenceChosen))
                 // d_chosen[pair] = -d_rejected
-                // a thread for each of [pair], 256 a block
+                // A thread for each of [pair], 256 a block.
                 DPO_KERNEL(DpoGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, long long pairSize, double beta, double scalar3, double absentUpstream)
                 {
                     const real d_lossValue = d_loss ? dpo_load(d_loss, 0) : (real)absentUpstream;

@@ -631,7 +631,7 @@ static partial class C
                 // flip1[list item] = score[list |item|-1-item]
                 // logcumsumexp2[list item] = logcumsumexp[item](flip1)
                 // sum5 = sum(logcumsumexp2[list |item|-1-item] - score)
-                // a block for each of [list], 32 to 512 threads for item
+                // A block for each of [list], 32 to 512 threads for item.
                 DPO_KERNEL(PlackettLuceValue0_stage1)(const STORE_score *score, real *flip1Rows, real *logcumsumexp2Rows, real *sum5Parts, long long listSize, long long itemSize)
                 {
                     real *flip1 = flip1Rows + dpo_block() * itemSize;
@@ -661,7 +661,7 @@ static partial class C
                 }
 
                 // L = sum5 / |list|
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(PlackettLuceValue0_stage2_total)(STORE_Value *Value, real *sum5Parts, long long parts, double scalar0)
                 {
                     dpo_sum sum5Part;
@@ -718,7 +718,7 @@ static partial class C
                 // negate10[list item] = -logcumsumexp3
                 // logcumsumexp11[list item] = logcumsumexp[item from the end](negate10)
                 // d_score[list item] = ...
-                // a block for each of [list], 32 to 512 threads for item
+                // A block for each of [list], 32 to 512 threads for item.
                 DPO_KERNEL(PlackettLuceValueAndGradient0_stage1)(const STORE_score *score, const STORE_d_Value *d_Value, STORE_d_score *d_score, real *flip2Rows, real *logcumsumexp3Rows, real *negate10Rows, real *logcumsumexp11Rows, real *sum6Parts, long long listSize, long long itemSize, double scalar0, double absentUpstream)
                 {
                     real *flip2 = flip2Rows + dpo_block() * itemSize;
@@ -768,7 +768,7 @@ static partial class C
                 }
 
                 // L = sum6 / |list|
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(PlackettLuceValueAndGradient0_stage2_total)(STORE_Value *Value, real *sum6Parts, long long parts, double scalar0)
                 {
                     dpo_sum sum6Part;
@@ -818,7 +818,7 @@ static partial class C
                 // negate7[list item] = -logcumsumexp2
                 // logcumsumexp8[list item] = logcumsumexp[item from the end](negate7)
                 // kept1[list item] = exp(flip1) * cumsum[item from the end](exp(negate7))
-                // a block for each of [list], 32 to 512 threads for item
+                // A block for each of [list], 32 to 512 threads for item.
                 DPO_KERNEL(PlackettLuceValueAndResiduals0_stage1)(const STORE_score *score, real *kept1, real *flip1Rows, real *logcumsumexp2Rows, real *negate7Rows, real *logcumsumexp8Rows, real *sum5Parts, long long listSize, long long itemSize)
                 {
                     real *flip1 = flip1Rows + dpo_block() * itemSize;
@@ -861,7 +861,7 @@ static partial class C
                 }
 
                 // L = sum5 / |list|
-                // one block of 256 threads
+                // One block of 256 threads.
                 DPO_KERNEL(PlackettLuceValueAndResiduals0_stage2_total)(STORE_Value *Value, real *sum5Parts, long long parts, double scalar0)
                 {
                     dpo_sum sum5Part;
@@ -899,7 +899,7 @@ static partial class C
                 #endif
 
                 // d_score[list item] = d_Value / |list| * kept1[list |item|-1-item] - d_Value / |list|
-                // a thread for each of [list item], 256 a block
+                // A thread for each of [list item], 256 a block.
                 DPO_KERNEL(PlackettLuceGradient0_stage1)(const STORE_d_Value *d_Value, const real *kept1, STORE_d_score *d_score, long long listSize, long long itemSize, double scalar0, double absentUpstream)
                 {
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;

@@ -5,35 +5,36 @@
 template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
 static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
 
-// Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count.
+// Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count; beyond it they are as
+// given.
 template <int width, class T>
-DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width])
+DPO_DEVICE void dpo_load_each(const T *memory, long long index, long long first, long long count, real (&few)[width], real beyond)
 {
 #pragma unroll
     for (int i = 0; i < width; i++)
-        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : (real)0;
+        few[i] = first + i >= 0 && first + i < count ? dpo_load(memory, index + i) : beyond;
 }
 
 template <int width, class T>
-DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width])
+DPO_DEVICE void dpo_load_words(const T *memory, long long index, long long first, long long count, real (&few)[width], real beyond)
 {
     if (first < 0 || first + width > count || !dpo_is_aligned(memory + index))
-        return dpo_load_each(memory, index, first, count, few);
+        return dpo_load_each(memory, index, first, count, few, beyond);
 #pragma unroll
     for (int i = 0; i < width; i += dpo_width<T>())
         dpo_load_vector(memory, index + i, few + i);
 }
 
 template <int width, class T>
-DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_each(memory, index, first, count, few); }
+DPO_DEVICE void dpo_load_few(const T *memory, long long index, long long first, long long count, real (&few)[width], real beyond = (real)0) { dpo_load_each(memory, index, first, count, few, beyond); }
 template <int width>
-DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+DPO_DEVICE void dpo_load_few(const float *memory, long long index, long long first, long long count, real (&few)[width], real beyond = (real)0) { dpo_load_words(memory, index, first, count, few, beyond); }
 template <int width>
-DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+DPO_DEVICE void dpo_load_few(const double *memory, long long index, long long first, long long count, real (&few)[width], real beyond = (real)0) { dpo_load_words(memory, index, first, count, few, beyond); }
 template <int width>
-DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+DPO_DEVICE void dpo_load_few(const dpo_half *memory, long long index, long long first, long long count, real (&few)[width], real beyond = (real)0) { dpo_load_words(memory, index, first, count, few, beyond); }
 template <int width>
-DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width]) { dpo_load_words(memory, index, first, count, few); }
+DPO_DEVICE void dpo_load_few(const dpo_bfloat16 *memory, long long index, long long first, long long count, real (&few)[width], real beyond = (real)0) { dpo_load_words(memory, index, first, count, few, beyond); }
 
 template <int width, class T>
 DPO_DEVICE void dpo_store_few(T *memory, long long index, long long first, long long count, const real (&few)[width])
