@@ -24,7 +24,8 @@ internal sealed class RunFolder
         try
         {
             Directory.CreateDirectory(path);
-            var before = File.Exists(file) ? File.ReadAllText(file) : null;
+            // A run that ended before its first checkpoint left nothing to lose.
+            var before = File.Exists(file) && Directory.EnumerateDirectories(path, "checkpoint-*").Any() ? File.ReadAllText(file) : null;
             if (before is not null && !resume)
                 throw new DataException($"{path} holds a run already. Continue it with --resume, or choose another folder with --out.");
             if (before is not null && before != configuration)

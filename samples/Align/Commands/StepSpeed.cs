@@ -32,19 +32,17 @@ internal static class StepSpeed
         return (Median(speeds.Select(s => s.Fused)), Median(speeds.Select(s => s.Eager)));
     }
 
-    /// <summary>Tokens a second of the objective and its gradient alone, on the logits of the first batch.</summary>
-    public static (double Fused, double Eager) MeasureObjective(Llama model, IReadOnlyList<EncodedPair> pairs, int rounds, int calls)
+    /// <summary>Tokens a second of the objective and its gradient alone, on random logits.</summary>
+    public static (double Fused, double Eager) MeasureObjective(int responses, int tokens, int vocabulary, int rounds, int calls)
     {
         using var scope = NewDisposeScope();
-        using var batch = PairBatch.Of([.. pairs.Take(64)]);
-        Tensor logits;
-        using (no_grad())
-            logits = model.forward(batch.Tokens);
-        var reference = zeros(batch.Tokens.shape[0]);
-        logits = logits.detach().requires_grad_();
+        var logits = randn(responses, tokens, vocabulary).requires_grad_();
+        var labels = randint(0, vocabulary, [responses, tokens], dtype: ScalarType.Int64);
+        var isCompletion = rand(responses, tokens) > tensor(0.5f);
+        var reference = zeros(responses);
         var speeds = Enumerable.Range(0, rounds + 1).Select(_ => (
-            Fused: Calls(() => Alignment.Fused.Dpo(logits, batch.Labels, batch.IsCompletion, reference).loss),
-            Eager: Calls(() => Alignment.Dpo(logits, batch.Labels, batch.IsCompletion, reference).loss))).Skip(1).ToList();
+            Fused: Calls(() => Alignment.Fused.Dpo(logits, labels, isCompletion, reference).loss),
+            Eager: Calls(() => Alignment.Dpo(logits, labels, isCompletion, reference).loss))).Skip(1).ToList();
         return (Median(speeds.Select(s => s.Fused)), Median(speeds.Select(s => s.Eager)));
 
         double Calls(Func<Tensor> loss)
@@ -57,7 +55,7 @@ internal static class StepSpeed
                 logits.grad = null;
             }
 
-            return batch.TokenCount * calls / clock.Elapsed.TotalSeconds;
+            return (double)responses * tokens * calls / clock.Elapsed.TotalSeconds;
         }
     }
 
