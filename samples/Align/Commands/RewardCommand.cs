@@ -51,8 +51,7 @@ internal sealed class RewardCommand
         using var _ = body;
         var length = Math.Min(body.Config.ContextLength, result.GetValue(maximumLength) ?? Math.Min(body.Config.ContextLength, 1024));
         var encoder = new PairEncoder(its, length);
-        using var generator = new Generator((ulong)options.Seed, body.Device);
-        using var head = new ScalarHead(body, generator);
+        using var head = new ScalarHead(body, options.Seed);
         var run = new
         {
             Command = "reward",

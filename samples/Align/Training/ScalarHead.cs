@@ -14,17 +14,13 @@ internal sealed class ScalarHead : nn.Module<Tensor, Tensor>
     private readonly Linear score;
 
     /// <summary>A head with small random weights, of deviation <c>1 / sqrt(width + 1)</c> (Stiennon et al. 2020), or of zeros, on a model.</summary>
-    public ScalarHead(Llama body, Generator? generator) : base("scalar_head")
+    public ScalarHead(Llama body, int? seed) : base("scalar_head")
     {
         this.body = body;
         score = nn.Linear(body.Config.Width, 1, hasBias: false, device: body.Device, dtype: body.DType);
         using (no_grad())
-        {
-            if (generator is null)
-                nn.init.zeros_(score.weight!);
-            else
-                nn.init.normal_(score.weight!, 0, 1 / Math.Sqrt(body.Config.Width + 1), generator);
-        }
+        using (var weights = Weights(body.Config.Width, seed))
+            score.weight!.copy_(weights);
 
         RegisterComponents();
     }
@@ -37,6 +33,15 @@ internal sealed class ScalarHead : nn.Module<Tensor, Tensor>
 
     /// <summary>The number at each place, of what the head reads there, [... width].</summary>
     public Tensor Of(Tensor hidden) => score.forward(hidden).squeeze(-1);
+
+    private static Tensor Weights(int width, int? seed)
+    {
+        var random = seed is { } start ? new Random(start) : null;
+        return tensor(Enumerable.Range(0, width).Select(_ => random is null ? 0 : Normal(random) / Math.Sqrt(width + 1)).ToArray(), [1, width]);
+    }
+
+    /// <summary>A normal number (Box and Muller 1958).</summary>
+    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 
     /// <summary>Saves the model as a folder that others read, and the head beside it.</summary>
     public void Save(string folder, ITokenizer tokenizer)

@@ -23,8 +23,7 @@ public sealed class RewardTests
 
         EncodedPair[] train = [.. Enumerable.Range(0, 256).Select(_ => Pair())];
         EncodedPair[] heldOut = [.. Enumerable.Range(0, 100).Select(_ => Pair())];
-        using var generator = new Generator(1);
-        using var model = new ScalarHead(Tiny.Model(1), generator);
+        using var model = new ScalarHead(Tiny.Model(1), 1);
         using var task = new RewardTask(model, new Tiny.Digits(), train, heldOut, 32, null);
         using var log = new RunLog();
         new Trainer(new TrainingOptions { Epochs = 8, BatchSize = 32, LearningRate = 5e-3, EvaluateEvery = int.MaxValue }, log).Run(task, new Unwatched(), resume: false, default);
@@ -38,8 +37,7 @@ public sealed class RewardTests
     {
         double[] After(int batchSize)
         {
-            using var generator = new Generator(1);
-            using var model = new ScalarHead(Tiny.Model(1, ScalarType.Float64), generator);
+            using var model = new ScalarHead(Tiny.Model(1, ScalarType.Float64), 1);
             using var task = new RewardTask(model, new Tiny.Digits(), Tiny.Pairs(10, 1), [], batchSize, 0.01);
             using var optimisation = new Optimisation(task.Module, task.Working, new TrainingOptions { LearningRate = 1e-3 });
             var metrics = new Averages();
