@@ -190,7 +190,7 @@ public class ReductionTests
                 var isCaught = false;
                 for (var seed = 1UL; seed <= 3 && !isCaught; seed++)
                 {
-                    var device = new EmulatedDevice { Threads = 256, Seed = seed, Change = text => Barriers.Without(text, removed) };
+                    var device = new EmulatedDevice { Threads = 256, Seed = seed, Machine = Barriers.MachineWithout(removed) };
                     isCaught = !Agrees(device, source, outputs, value, out _);
                 }
 

@@ -7,6 +7,13 @@ internal static class Barriers
 
     internal static int Count(string text) => text.Split(Call).Length - 1;
 
+    /// <summary>A machine that leaves a barrier of the prelude out.</summary>
+    internal static Machine MachineWithout(int barrier) => Machine.Usual with
+    {
+        Change = text => text == Cuda.CudaPrelude.Text ? Without(text, barrier) : text,
+        Key = "prelude without barrier " + barrier,
+    };
+
     internal static string Without(string text, int barrier)
     {
         var parts = text.Split(Call);
