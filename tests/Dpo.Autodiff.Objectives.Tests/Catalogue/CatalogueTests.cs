@@ -141,16 +141,16 @@ public class CatalogueTests
             }
     }
 
-    private static (Outcome Eager, Outcome Other) Both(ObjectiveUnderTest objective, Backend backend, Dictionary<string, object?> arguments)
+    internal static (Outcome Eager, Outcome Other) Both(ObjectiveUnderTest objective, Backend backend, Dictionary<string, object?> arguments)
     {
         var differentiated = Differentiated(objective, arguments);
         return (objective.Run(Backend.Eager, arguments, differentiated), objective.Run(backend, arguments, differentiated));
     }
 
-    private static string[] Differentiated(ObjectiveUnderTest objective, Dictionary<string, object?> arguments) =>
+    internal static string[] Differentiated(ObjectiveUnderTest objective, Dictionary<string, object?> arguments) =>
         objective.Differentiable.Where(p => arguments.GetValueOrDefault(p) is Tensor { dtype: ScalarType.Float64 or ScalarType.Float32 or ScalarType.BFloat16 }).ToArray();
 
-    private static void Compare(Outcome expected, Outcome actual, Action<string, Tensor?, Tensor?> compare)
+    internal static void Compare(Outcome expected, Outcome actual, Action<string, Tensor?, Tensor?> compare)
     {
         foreach (var (result, value) in expected.Results)
             compare(result, value, actual.Results[result]);
@@ -158,7 +158,7 @@ public class CatalogueTests
             compare("gradient of " + parameter, value, actual.Gradients[parameter]);
     }
 
-    private static Dictionary<string, object?> Cast(Dictionary<string, object?> arguments, ScalarType dtype) => arguments.ToDictionary(
+    internal static Dictionary<string, object?> Cast(Dictionary<string, object?> arguments, ScalarType dtype) => arguments.ToDictionary(
         a => a.Key, a => a.Value is Tensor { dtype: ScalarType.Float64 or ScalarType.Float32 or ScalarType.BFloat16 } t ? t.to_type(dtype) : a.Value);
 
     /// <summary>The same values with other strides: every third element of a longer last axis, and the axes laid out in reverse.</summary>
@@ -169,6 +169,6 @@ public class CatalogueTests
         return reversed[TensorIndex.Ellipsis, 0].permute(axes);
     }
 
-    private static string Text(Dictionary<string, object?> configuration) =>
+    internal static string Text(Dictionary<string, object?> configuration) =>
         string.Join(", ", configuration.Select(c => c.Key + " = " + (c.Value ?? "null")));
 }

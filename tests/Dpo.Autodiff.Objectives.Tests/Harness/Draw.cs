@@ -139,7 +139,7 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
         "token" => size switch { 0 => 0, 1 => 1, 7 => 5, 64 => 9, _ => 2 },
         "chosenToken" => size switch { 0 => 0, 1 => 2, 7 => 3, _ => 4 },
         "rejectedToken" or "goldToken" => size switch { 0 => 0, 1 => 1, 7 => 6, _ => 3 },
-        "vocab" => size switch { 0 => 3, 1 => 8, 7 => 37, 64 => 19, _ => 5 },
+        "vocab" => size switch { 0 => 3, 1 => 8, 3 => 1031, 7 => 37, 64 => 19, _ => 5 },
         _ => size,
     };
 }

@@ -36,8 +36,8 @@ internal static class CompiledText
 
     private static readonly string[] Options =
     [
-        "-x", "c++", "-std=c++17", "-O1", "-march=native", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden", "-fPIC", "-shared",
-        "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unknown-pragmas",
+        "-x", "c++", "-std=c++17", "-march=native", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden", "-fPIC", "-shared",
+        "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-unknown-pragmas",
     ];
 
     private static readonly string Folder = Path.Combine(Path.GetTempPath(), "dpo-autodiff-emulation");
@@ -47,18 +47,18 @@ internal static class CompiledText
     internal static EmulatedLibrary Library(KernelText text, Machine machine)
     {
         if (!Libraries.TryGetValue((text, machine.Key), out var library))
-            Compile([text], machine);
+            Compile([text], machine, "-O1");
         return library ?? Libraries[(text, machine.Key)];
     }
 
-    /// <summary>Compiles texts that will be asked for, many at once and two compilers beside each other.</summary>
+    /// <summary>Compiles texts that will be asked for, many at once, two compilers beside each other, and fast rather than well.</summary>
     internal static void Prepare(IEnumerable<KernelText> texts, Machine machine)
     {
         var batches = texts.Distinct().Where(t => !Libraries.ContainsKey((t, machine.Key))).GroupBy(t => t.Common).SelectMany(g => g.Chunk(TextsOfOneLibrary));
-        Parallel.ForEach(batches, new ParallelOptions { MaxDegreeOfParallelism = 2 }, batch => Compile(batch, machine));
+        Parallel.ForEach(batches, new ParallelOptions { MaxDegreeOfParallelism = 2 }, batch => Compile(batch, machine, "-O0"));
     }
 
-    private static void Compile(KernelText[] texts, Machine machine)
+    private static void Compile(KernelText[] texts, Machine machine, string optimisation)
     {
         var whole = new StringBuilder().Append(machine.Defines).Append(texts[0].Common).Append('\n').Append(machine.Change(CudaPrelude.Text)).Append('\n');
         for (var i = 0; i < texts.Length; i++)
@@ -69,7 +69,7 @@ internal static class CompiledText
             whole.Append("}\n");
         }
 
-        var library = NativeLibrary.Load(Built(whole.ToString(), machine.Options));
+        var library = NativeLibrary.Load(Built(whole.ToString(), [optimisation, .. machine.Options]));
         var gate = new Lock();
         for (var i = 0; i < texts.Length; i++)
             Libraries[(texts[i], machine.Key)] = new(library, $"dpo_run_{i}_", gate);

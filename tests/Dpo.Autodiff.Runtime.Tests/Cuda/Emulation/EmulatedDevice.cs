@@ -21,6 +21,9 @@ internal sealed unsafe class EmulatedDevice : ICudaDevice
         init => machine = value;
     }
 
+    /// <summary>What a text becomes before it is compiled: a mutation.</summary>
+    internal Func<KernelText, KernelText> Mutation { get; init; } = static text => text;
+
     /// <summary>How many kernels ran.</summary>
     internal int Launches { get; private set; }
 
@@ -41,7 +44,7 @@ internal sealed unsafe class EmulatedDevice : ICudaDevice
     }
 
     public ICudaModule Load(string objective, string source, string defines, ReadOnlySpan<string> kernels) =>
-        new Module(this, CompiledText.Library(KernelText.Of(objective, source, defines, kernels), Machine));
+        new Module(this, CompiledText.Library(Mutation(KernelText.Of(objective, source, defines, kernels)), Machine));
 
     private sealed class Module(EmulatedDevice device, EmulatedLibrary library) : ICudaModule
     {

@@ -1,3 +1,6 @@
+using System.Text;
+using Dpo.Autodiff.Cuda;
+
 namespace Dpo.Autodiff.Testing;
 
 /// <summary>Compiles kernels for a card by clang, without a CUDA toolkit: a check of syntax, types, address spaces and intrinsics.</summary>
@@ -7,8 +10,17 @@ internal static class Ptx
     private static readonly string[] Options =
     [
         "-x", "cuda", "--cuda-device-only", "--cuda-gpu-arch=sm_80", "-nocudainc", "-nocudalib", "-Xclang", "-target-feature", "-Xclang", "+ptx72",
-        "-fdeclspec", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unknown-cuda-version", "-Wno-pass-failed", "-S",
+        "-fdeclspec", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-unknown-cuda-version", "-Wno-pass-failed", "-S",
     ];
+
+    /// <summary>Compiles several texts, each in its own namespace after one prelude.</summary>
+    internal static string Compile(IReadOnlyList<KernelText> texts)
+    {
+        var whole = new StringBuilder("#define DPO_KERNEL(name) __global__ void name\n").Append(texts[0].Common).Append('\n').Append(CudaPrelude.Text).Append('\n');
+        for (var i = 0; i < texts.Count; i++)
+            whole.Append($"namespace text{i}\n{{\n{texts[i].Own}}}\n");
+        return Compile(whole.ToString());
+    }
 
     /// <summary>The PTX of a whole text.</summary>
     /// <exception cref="InvalidOperationException">clang refuses it.</exception>
