@@ -49,6 +49,9 @@ public sealed class CudaCatalogue
         }
     }
 
+    /// <summary>A use's configuration as text.</summary>
+    internal static string Name(CudaUse use) => CatalogueTests.Text(use.Configuration);
+
     internal static ObjectiveUnderTest Objective(string name) => Objectives[name];
 
     internal static Dictionary<string, object?> Arguments(CudaUse use, int seed, long size) =>

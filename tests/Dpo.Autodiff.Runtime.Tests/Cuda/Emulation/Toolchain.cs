@@ -36,6 +36,13 @@ internal static class Toolchain
         return process.ExitCode == 0 ? null : error + output.Result;
     }
 
+    /// <summary>Where g++ has a library.</summary>
+    internal static string Library(string name)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Gcc, ["-print-file-name=" + name]) { RedirectStandardOutput = true })!;
+        return process.StandardOutput.ReadToEnd().Trim();
+    }
+
     /// <summary>The text of a header that is embedded in the tests.</summary>
     internal static string Header(string name)
     {
