@@ -22,6 +22,9 @@ internal ref struct CudaCall
     private readonly ulong[] pieces;
     private readonly List<nint> temporaries;
 
+    /// <summary>Told of each call before it runs. The export for a machine with a card sets it.</summary>
+    internal static CudaObserver? Observer { get; set; }
+
     private CudaCall(CudaProgram program, ICudaDevice device, (int Type, int Index) place, in KernelCall call)
     {
         this.program = program;
@@ -46,6 +49,7 @@ internal ref struct CudaCall
     internal static void Run(CudaProgram program, ICudaDevice device, (int Type, int Index) place, in KernelCall call, Span<nint> outputs)
     {
         CudaFaults.ThrowIfAny(device);
+        Observer?.Invoke(program, call);
         using var mode = no_grad();
         var run = new CudaCall(program, device, place, call);
         try

@@ -126,6 +126,8 @@ public enum CudaGrid
 [EditorBrowsable(EditorBrowsableState.Never)]
 public abstract class CudaStep(ulong gradients)
 {
+    internal ulong Gradients => gradients;
+
     internal bool IsWanted(ulong needs) => gradients == 0 || (gradients & needs) != 0;
 }
 

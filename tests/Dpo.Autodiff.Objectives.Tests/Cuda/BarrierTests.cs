@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Dpo.Autodiff.Objectives.Tests.Cuda;
 
 /// <summary>Every barrier of the catalogue's kernels is there for a reason: without it some comparison fails.</summary>
-public sealed class BarrierTests(CudaCatalogue catalogue, ITestOutputHelper output) : IClassFixture<CudaCatalogue>
+[Collection(CudaCatalogue.Collection)]
+public sealed class BarrierTests(CudaCatalogue catalogue, ITestOutputHelper output)
 {
     [SkippableFact]
     public void NoBarrierCanBeMissed()

@@ -15,8 +15,11 @@ internal sealed record CudaUse(string Objective, Dictionary<string, object?> Con
 }
 
 /// <summary>All calls of the catalogue's objectives that lead to different kernels, and the texts that each of them loads.</summary>
-public sealed class CudaCatalogue
+[CollectionDefinition(Collection)]
+public sealed class CudaCatalogue : ICollectionFixture<CudaCatalogue>
 {
+    internal const string Collection = "CUDA kernels of the catalogue";
+
     private static readonly Dictionary<string, ObjectiveUnderTest> Objectives = ObjectiveUnderTest.AllOf(typeof(Preference).Assembly).ToDictionary(o => o.Name);
 
     private readonly Dictionary<CudaUse, KernelText[]> texts = [];

@@ -9,7 +9,8 @@ namespace Dpo.Autodiff.Objectives.Tests.Cuda;
 /// The CUDA kernels of every objective of the catalogue, on a card that the processor plays: through the same plan and launches as on a
 /// card, against the method as written.
 /// </summary>
-public sealed class CudaCatalogueTests(CudaCatalogue catalogue, ITestOutputHelper output) : IClassFixture<CudaCatalogue>
+[Collection(CudaCatalogue.Collection)]
+public sealed class CudaCatalogueTests(CudaCatalogue catalogue, ITestOutputHelper output)
 {
     private static readonly int[] Blocks = [32, 128, 256];
 

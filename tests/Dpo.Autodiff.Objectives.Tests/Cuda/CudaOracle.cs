@@ -23,6 +23,8 @@ internal sealed class CudaOracle
         eager = dtype == ScalarType.Float32 ? objective.Run(Backend.Eager, arguments, CatalogueTests.Differentiated(objective, arguments)) : null;
     }
 
+    internal Outcome Truth => truth;
+
     /// <summary>Where a run differs: null, or the first difference.</summary>
     internal string? Difference(Func<Outcome> run)
     {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Dpo.Autodiff.Objectives.Tests.Cuda;
 
 /// <summary>
-/// The program that the test of memory accesses starts: kernels that AddressSanitizer watches, one thread a block, in a process whose
+/// What the test of memory accesses starts as a program of its own: kernels that AddressSanitizer watches, one thread a block, in a process whose
 /// memory it watches too.
 /// </summary>
 internal static class SanitisedRun
@@ -14,17 +14,13 @@ internal static class SanitisedRun
     internal const string Planted = "planted";
     internal const string Done = "Every access was within its tensor.";
 
-    public static int Main(string[] arguments)
+    internal static void Run(string what)
     {
-        if (arguments is not [Catalogue or Planted])
-            return 2;
-        Native.NativeLibraries.Load();
-        if (arguments[0] == Planted)
+        if (what == Planted)
             ReadBeyond();
         else
             RunAll();
         Console.WriteLine(Done);
-        return 0;
     }
 
     // Each source once, in float32 and in bfloat16 by turns: vectors of 4 and of 8.
