@@ -80,7 +80,7 @@ class Card:
 
 
 def size_of(size, extents):
-    return size["constant"] + sum(k * extents[axis] for axis, k in size["terms"])
+    return max(0, size["constant"] + sum(k * extents[axis] for axis, k in size["terms"]))
 
 
 def product(sizes, extents):
