@@ -65,6 +65,35 @@ public class CudaEmitterTests
             Assert.True(double.IsNaN(outputs[0]![i]) || outputs[0]![i].Equals(good[i]));
     }
 
+    [SkippableFact]
+    public void Rows_of_infinities_and_NaN_are_what_the_program_means()
+    {
+        Toolchain.Require(Toolchain.Gcc);
+        Primitive[] primitives = [Primitive.LogSumExp, Primitive.Softmax, Primitive.LogSoftmax, Primitive.Max];
+        var loops = primitives.SelectMany(PrimitivePrograms.Of).Select(Scheduled.Of).ToArray();
+        var code = new CudaCode(loops, PrimitivePrograms.Axes);
+        for (var i = 0; i < loops.Length; i++)
+        {
+            var source = loops[i].Source;
+            var inputs = source.Inputs.Select(x => Draw(x.Name, source.Types[x.Variable], Sizes[0])).ToArray();
+            var items = (int)Sizes[0]["item"];
+            foreach (var x in inputs.Where((x, n) => x.Length == 70 * items && source.Types[source.Inputs[n].Variable].Kind == ElementKind.Real))
+            {
+                Array.Fill(x, double.NegativeInfinity, 0, items);
+                x[items + 3] = double.NegativeInfinity;
+                x[(2 * items) + 3] = double.PositiveInfinity;
+                x[(3 * items) + 3] = double.NaN;
+                x[(4 * items) + 3] = double.NegativeInfinity;
+                x[(4 * items) + 4] = double.PositiveInfinity;
+            }
+
+            var scalars = source.Host.Select(h => h.Operation == HostOperation.Size ? Size(h.Extent!, Sizes[0]) : 0.3).ToArray();
+            var expected = ProgramEvaluator.Run(source, inputs, scalars, Sizes[0]);
+            foreach (var machine in Machines)
+                Compare(expected[0], code.Run(i, machine, inputs, Sizes[0], scalars).Outputs[0]!, $"{machine}\n{LoopPrinter.Print(loops[i])}\n{code.Plans[i].Source}");
+        }
+    }
+
     private static void Check(IReadOnlyList<Program> programs)
     {
         var loops = programs.Select(Scheduled.Of).ToArray();

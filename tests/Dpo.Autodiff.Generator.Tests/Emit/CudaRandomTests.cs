@@ -1,6 +1,7 @@
 using Dpo.Autodiff.Generator.Emit.Cuda;
 using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Schedule;
+using Dpo.Autodiff.Generator.Tests.Harness;
 using Dpo.Autodiff.Generator.Tests.Schedule;
 using Dpo.Autodiff.Testing;
 
@@ -53,6 +54,31 @@ public class CudaRandomTests
         }
 
         Assert.True(divided > 20, $"only {divided} programs have rows inside rows");
+    }
+
+    [Fact]
+    public void A_row_that_costs_little_is_computed_again_where_it_is_read()
+    {
+        const string LogProbability = """
+            [Objective]
+            public static Tensor LogProbability([Axes("pair token vocab")] Tensor logits, [Axes("pair token")] Tensor labels, [Axes("pair token")] Tensor mask)
+                => -where(mask, logits.log_softmax(2).gather(2, labels.unsqueeze(2)).squeeze(2), 0).sum(1).mean();
+            """;
+        var loops = ObjectiveCompiler.Compile(Reading.Model(LogProbability, nameof(LogProbability)), CancellationToken.None).Objective!.Variants[0].ValueAndGradient;
+        var rows = loops.Buffers.Where(b => b.Scope == BufferScope.Row).Select(b => b.Name).ToArray();
+        Assert.NotEmpty(rows);
+        var inlined = CudaRows.Run(loops);
+        LoopVerifier.Verify(inlined);
+        var statements = LoopPrinter.Print(inlined).Split('\n').Where(line => !line.Contains("//", StringComparison.Ordinal)).ToArray();
+        foreach (var row in rows)
+            Assert.DoesNotContain(statements, line => line.Contains(row + "[", StringComparison.Ordinal));
+        var extents = new Dictionary<string, long> { ["pair"] = 3, ["token"] = 4, ["vocab"] = 5 };
+        var inputs = RandomLoweredProgram.Draw(loops.Source, 1, extents);
+        var scalars = HostEvaluator.Run(loops.Source.Host, RandomLoweredProgram.Parameters, extents);
+        var expected = LoopInterpreter.Run(loops, inputs, scalars, extents).Outputs;
+        var actual = LoopInterpreter.Run(inlined, inputs, scalars, extents).Outputs;
+        for (var o = 0; o < expected.Length; o++)
+            Assert.Equal(expected[o], actual[o]);
     }
 
     private static LoopProgram Loops(int seed)
