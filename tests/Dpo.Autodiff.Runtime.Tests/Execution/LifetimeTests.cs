@@ -68,6 +68,42 @@ public class LifetimeTests
     }
 
     [Fact]
+    public void AHundredThousandCallsOfChangingShapesLeaveNothing()
+    {
+        using var route = new Route(Way.SimdByExports);
+        const long Most = 1 << 20;
+        Tensor[] tensors = [.. Enumerable.Range(0, 4).Select(i => randn(Most).requires_grad_(i < 2))];
+        Steps(20_000);
+        var live = Tensor.TotalCount;
+        var resident = Resident();
+        Steps(100_000);
+        Assert.Equal(live, Tensor.TotalCount);
+        Assert.InRange(Resident() - resident, long.MinValue, 24 << 20);
+        foreach (var tensor in tensors)
+            tensor.Dispose();
+
+        // Some so large that their memory is kept for the next.
+        void Steps(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                using var scope = NewDisposeScope();
+                var length = i % 1000 == 0 ? Most - (i * 97L % (Most / 2)) : 1 + (i * 7919L % 700);
+                Tensor[] some = [.. tensors.Select(t => t.narrow(0, 0, length))];
+                var results = DpoObjective.Fused(some);
+                if (i % 100 == 0)
+                {
+                    results[0].backward();
+                    tensors[0].grad = null;
+                    tensors[1].grad = null;
+                }
+
+                DpoObjective.WithGrad(some);
+            }
+        }
+    }
+
+    [Fact]
     public void ResultsThatAreForgottenAreCollected()
     {
         using var route = new Route(Way.SimdByExports);
