@@ -175,8 +175,9 @@ public class ReductionTests
     public void NoBarrierCanBeMissed()
     {
         Toolchain.Require(Toolchain.Gcc);
-        var barriers = Barriers.Count(Dpo.Autodiff.Cuda.CudaPrelude.Text);
-        Assert.Equal(2, barriers);
+        // Those of Reductions.cu, the first part of the prelude that has any.
+        const int barriers = 2;
+        Assert.True(Barriers.Count(Dpo.Autodiff.Cuda.CudaPrelude.Text) >= barriers);
         for (var barrier = 0; barrier < barriers; barrier++)
         {
             var removed = barrier;
