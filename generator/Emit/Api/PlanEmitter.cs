@@ -17,7 +17,7 @@ internal sealed class PlanEmitter
 
     private readonly ObjectiveNames names;
     private readonly CompiledObjective objective;
-    private readonly List<(string Kernel, LoopProgram Program)> cuda = [];
+    private readonly List<(string Kernel, LoopProgram Program, ulong Donations)> cuda = [];
 
     public PlanEmitter(ObjectiveNames names)
     {
@@ -44,8 +44,8 @@ internal sealed class PlanEmitter
             Choose(writer);
             for (var i = 0; i < objective.Variants.Count; i++)
                 ScalarsOf(writer, i);
-            foreach (var (kernel, program) in cuda)
-                Cuda(writer, kernel, program);
+            foreach (var (kernel, program, donations) in cuda)
+                Cuda(writer, kernel, program, donations);
             if (!HasUniformGradients)
                 GradientLookup(writer);
             Eager(writer);
@@ -213,7 +213,7 @@ internal sealed class PlanEmitter
             if (donations != 0)
                 writer.Line(InvariantText.Of($"donations: {donations}UL,"));
             var name = KernelName(names, index, kernel);
-            cuda.Add((name, program));
+            cuda.Add((name, program, donations));
             writer.Line($"cuda: {CudaName(name)}),");
         }
     }
@@ -224,9 +224,9 @@ internal sealed class PlanEmitter
     private static string CudaName(string kernel) => "Cuda" + kernel;
 
     /// <summary>Made when tensors on a card first ask for it.</summary>
-    private void Cuda(SourceWriter writer, string kernel, LoopProgram program)
+    private void Cuda(SourceWriter writer, string kernel, LoopProgram program, ulong donations)
     {
-        var plan = CudaEmitter.Emit(program, kernel, names.Axes.ToEquatableArray());
+        var plan = CudaEmitter.Emit(program, kernel, names.Axes.ToEquatableArray(), donations);
         new CudaProgramEmitter(plan, Size, buffer => Slot(program, buffer)).Emit(writer, names.Name, CudaName(kernel));
         writer.Line();
         writer.Line("/// <summary>CUDA C, after its prelude.</summary>");

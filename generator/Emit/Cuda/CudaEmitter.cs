@@ -30,9 +30,9 @@ public sealed class CudaEmitter
     private readonly Dictionary<int, SimdStatement> scalarOf = [];
     private int stage;
 
-    private CudaEmitter(LoopProgram program, string name, EquatableArray<string> axisNames)
+    private CudaEmitter(LoopProgram program, string name, EquatableArray<string> axisNames, ulong donations)
     {
-        memory = new(CudaFission.Run(CudaRows.Run(program)), axisNames);
+        memory = new(CudaFission.Run(CudaRows.Run(program)), axisNames, donations);
         this.program = memory.Program;
         this.name = CudaNames.Plain(name);
     }
@@ -41,9 +41,10 @@ public sealed class CudaEmitter
     /// <param name="program">What they do.</param>
     /// <param name="name">What their names begin with.</param>
     /// <param name="axisNames">The named axes, by number.</param>
-    public static CudaPlan Emit(LoopProgram program, string name, EquatableArray<string> axisNames)
+    /// <param name="donations">Bit k is set if gradient k may be written over its input.</param>
+    public static CudaPlan Emit(LoopProgram program, string name, EquatableArray<string> axisNames, ulong donations = 0)
     {
-        var emitter = new CudaEmitter(program, name, axisNames);
+        var emitter = new CudaEmitter(program, name, axisNames, donations);
         for (emitter.stage = 0; emitter.stage < emitter.program.Stages.Count; emitter.stage++)
             emitter.Stage();
         emitter.Flush();

@@ -13,7 +13,7 @@ internal sealed class CudaMemory
     private readonly Dictionary<int, int> places = [];
     private readonly ProgramOutput[] gradients;
 
-    public CudaMemory(LoopProgram program, EquatableArray<string> axisNames)
+    public CudaMemory(LoopProgram program, EquatableArray<string> axisNames, ulong donations = 0)
     {
         Program = program;
         AxisNames = axisNames;
@@ -24,7 +24,6 @@ internal sealed class CudaMemory
             SimdRearrangement.Prune(stage);
         foreach (var statement in Stages.SelectMany(SimdTree.Statements))
             Note(statement);
-        var donations = Donations(program);
         foreach (var buffer in program.Buffers)
             if (GradientNumber(buffer.Id) is >= 0 and var k && (donations & (1UL << k)) != 0 && Donation.InputOf(program, gradients[k]) is { } input)
                 places[buffer.Id] = input.Id;
