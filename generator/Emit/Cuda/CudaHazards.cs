@@ -21,6 +21,12 @@ internal sealed class CudaHazards(CudaMemory memory)
 
     public void Clear() => open.Clear();
 
+    /// <summary>What has been touched since the last barrier.</summary>
+    public IReadOnlyList<(int Buffer, bool IsWrite, string? Key)> Open => [.. open];
+
+    /// <summary>Notes again what was touched before something that may not have run, and with it no barrier of its own.</summary>
+    public void Reopen(IReadOnlyList<(int Buffer, bool IsWrite, string? Key)> before) => open.AddRange(before.Where(a => !open.Contains(a)));
+
     /// <summary>Whether a barrier must come before a node; notes what it touches.</summary>
     public bool Meets(SimdNode node, CudaMethod method)
     {

@@ -240,7 +240,12 @@ internal sealed partial class CudaMethod
         {
             if (place == CudaPlace.Uniform && hazards.Meets(nodes[i], this))
                 writer.Line("dpo_barrier();");
+            var before = hazards.Open;
             Node(nodes, nodes[i], place, known);
+
+            // A loop may have no iteration, and a gradient that is not wanted none of its statements.
+            if (nodes[i] is SimdLoop || !nodes[i].Gate.Contains(known))
+                hazards.Reopen(before);
             foreach (var register in finished.Where(f => f.Value == i).Select(f => f.Key))
                 Finish(register);
         }
