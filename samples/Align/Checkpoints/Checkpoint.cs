@@ -18,6 +18,14 @@ public static class Checkpoint
         var isFolder = Directory.Exists(path);
         if (!isFolder && !File.Exists(path))
             throw new CheckpointException($"{path}: there is no such file or folder.");
+        if (isFolder && !File.Exists(Path.Combine(path, "config.json")))
+        {
+            var file = Directory.EnumerateFiles(path, "*.bin").Where(f => !Path.GetFileName(f).StartsWith("tok", StringComparison.Ordinal)).Order(StringComparer.Ordinal).FirstOrDefault();
+            throw new CheckpointException(
+                $"{path}: a Hugging Face folder has a config.json, and this has none."
+                + (file is null ? "" : $" A checkpoint of llama2.c is given as a file: {file}"));
+        }
+
         return isFolder ? LoadFolder(path, tokenizer, dtype, device) : LoadLlama2C(path, tokenizer ?? TokenizerBeside(path), dtype, device);
     }
 

@@ -140,6 +140,17 @@ public sealed class Llama2CTests
         Assert.Contains("1056540", Assert.Throws<CheckpointException>(() => Llama2C.Read(folder["model.bin"], ScalarType.Float32, null)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AFolderIsToldFromTheFileInIt()
+    {
+        using var folder = new TemporaryFolder();
+        var path = Path.GetDirectoryName(folder["model.bin"])!;
+        Assert.DoesNotContain("llama2.c", Assert.Throws<CheckpointException>(() => Checkpoint.Load(path)).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(folder["tok512.bin"], [0]);
+        File.WriteAllBytes(folder["model.bin"], [0]);
+        Assert.EndsWith(folder["model.bin"], Assert.Throws<CheckpointException>(() => Checkpoint.Load(path)).Message, StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void TheTokenizerIsTheOneBesideOrTheOneGiven()
     {
