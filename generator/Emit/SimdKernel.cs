@@ -8,8 +8,7 @@ internal sealed class SimdKernel
 {
     private readonly EquatableArray<string> axisNames;
     private readonly ProgramOutput[] gradients;
-    private readonly Dictionary<int, LoopNode> definitions = [];
-    private readonly Dictionary<int, List<LoopNode>> writers = [];
+    private readonly ValueOrigins origins;
     private readonly Dictionary<int, int> storedTo = [];
     private readonly HashSet<SimdLoop> blocks = [];
     private readonly SimdStorage storage;
@@ -18,6 +17,7 @@ internal sealed class SimdKernel
     {
         this.axisNames = axisNames;
         Program = ScatterInLanes(ShareBetweenMethods(program));
+        origins = new(Program);
         gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
         Stages = Program.Stages.Select(s => SimdTree.Of(Program, s.Body)).ToArray();
         var rearrangement = new SimdRearrangement(Program);
@@ -49,6 +49,8 @@ internal sealed class SimdKernel
 
     public SimdGates Gates { get; }
 
+    public ValueOrigins Origins => origins;
+
     public Dictionary<LoopNode.Combine, SimdAccumulator> Accumulators { get; }
 
     public Dictionary<int, SimdAccumulator> Registers { get; }
@@ -62,10 +64,10 @@ internal sealed class SimdKernel
     /// <summary>Whether a product of matrices is added to the buffer by each tile: what the kernel gives of all tiles, and has not their axis.</summary>
     public bool IsAddedTo(int buffer) => Program.TiledAxis.Length > 0 && IsOutput(Program.Buffers[buffer])
         && Program.Buffers[buffer].Extents.FirstOrDefault() != Extent.Named(Program.TiledAxis)
-        && Stages.SelectMany(SimdTree.Statements).Any(s => s.Node is LoopNode.Contract contract && contract.Result.Buffer == buffer);
+        && origins.WritersOf(buffer).Any(n => n is LoopNode.Contract);
 
     /// <summary>Whether a buffer is assigned to, not only combined into.</summary>
-    public bool IsAssigned(int buffer) => writers.TryGetValue(buffer, out var nodes) && nodes.Any(n => n is LoopNode.Store);
+    public bool IsAssigned(int buffer) => origins.WritersOf(buffer).Any(n => n is LoopNode.Store);
 
     /// <summary>Whether a buffer may be written past the cache: whole, in memory, and of numbers.</summary>
     public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient or BufferRole.Residual };
@@ -120,8 +122,8 @@ internal sealed class SimdKernel
     {
         if (storedTo.TryGetValue(value, out var target))
             return Result(Program.Buffers[target]);
-        if (definitions.TryGetValue(value, out var node) && node is LoopNode.Load load)
-            return Plain(Program.Buffers[load.Buffer].Name) + "Value";
+        if (origins.LoadedFrom(value) is { } buffer)
+            return Plain(Program.Buffers[buffer].Name) + "Value";
         return "v" + value.ToString(System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -129,33 +131,6 @@ internal sealed class SimdKernel
     {
         var buffer = Program.Buffers[accumulator.Buffer];
         return IsOutput(buffer) ? Result(buffer) : Plain(buffer.Name);
-    }
-
-    /// <summary>
-    /// Whether an index must be checked before it is used. A permutation that the sort routine wrote is right by construction along the
-    /// axis that was sorted.
-    /// </summary>
-    public bool NeedsCheck(int value, Extent extent) =>
-        !(definitions.TryGetValue(value, out var node) && node is LoopNode.Load load
-            && Program.Buffers[load.Buffer].Role == BufferRole.Workspace
-            && writers.TryGetValue(load.Buffer, out var sources)
-            && sources.All(s => s is LoopNode.Extern { Name: "sort" } sort && sort.Length == extent));
-
-    /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
-    public int IndexBuffer(int value, int indexed) => IndexInput(value, []) ?? indexed;
-
-    /// <summary>The input of whole numbers that a value is, or is computed from.</summary>
-    private int? IndexInput(int value, HashSet<int> seen)
-    {
-        if (!seen.Add(value) || !definitions.TryGetValue(value, out var node))
-            return null;
-        return node switch
-        {
-            LoopNode.Load load => Program.Buffers[load.Buffer] is { Role: BufferRole.Input, Kind: ElementKind.Integer } ? load.Buffer : null,
-            LoopNode.Compute compute => compute.Operands.Where(o => o.Kind == LoopAtomKind.Value && Program.Values[o.Id] == ElementKind.Integer)
-                .Select(o => IndexInput(o.Id, seen)).FirstOrDefault(b => b is not null),
-            _ => null,
-        };
     }
 
     private static bool IsOutput(LoopBuffer buffer) => buffer.Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual;
@@ -171,18 +146,9 @@ internal sealed class SimdKernel
 
     private void Note(SimdStatement statement)
     {
-        if (statement.Defines >= 0)
-            definitions[statement.Defines] = statement.Node;
-        foreach (var buffer in SimdTree.Writes(statement.Node))
-        {
-            if (!writers.TryGetValue(buffer, out var nodes))
-                writers[buffer] = nodes = [];
-            if (statement.Node is not LoopNode.Initialise)
-                nodes.Add(statement.Node);
-        }
-
+        origins.Note(statement);
         if (statement.Node is LoopNode.Store { Operand.Kind: LoopAtomKind.Value } store && IsOutput(Program.Buffers[store.Buffer]))
-            storedTo[((LoopNode.Store)statement.Node).Operand.Id] = ((LoopNode.Store)statement.Node).Buffer;
+            storedTo[store.Operand.Id] = store.Buffer;
     }
 
     // A loop that scatters may compute in lanes what it scatters lane by lane, in order.

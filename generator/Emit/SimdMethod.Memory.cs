@@ -536,13 +536,13 @@ internal sealed partial class SimdMethod
         var lanes = IsLanes(value);
         var text = Value(value, named: true).Text;
         var size = ExtentOf(extent).Text;
-        if (!kernel.NeedsCheck(value, extent))
+        if (!kernel.Origins.NeedsCheck(value, extent))
             return lanes ? text : $"(nint){text}";
         var key = (value, size, predicate ?? -1);
         if (checkedIndices.TryGetValue(key, out var known))
             return known;
         var name = names.Take(kernel.NameOf(value) + "Index");
-        var source = Text(kernel.IndexBuffer(value, buffer));
+        var source = Text(kernel.Origins.IndexBuffer(value, buffer));
         var condition = predicate is { } p
             ? ", " + (lanes ? $"V.ToCondition({Value(p, named: true).Text})" : $"V.AnyLane({Value(p, named: true).Text})")
             : "";

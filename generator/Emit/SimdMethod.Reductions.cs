@@ -82,7 +82,7 @@ internal sealed partial class SimdMethod
     {
         DeclareRegister(accumulator.Buffer);
         usedLoads = false;
-        var kind = accumulator.Monoid == Monoid.ArgMax ? KindOf(combine.Operand, ElementKind.Real) : accumulator.Kind;
+        var kind = accumulator.Monoid == Monoid.ArgMax ? OperandKinds.Of(program, combine.Operand, ElementKind.Real) : accumulator.Kind;
         var value = Operand(combine.Operand, kind).Code;
         var condition = combine.Predicate is { } p ? Value(p, named: true).Text : null;
         var name = accumulator.Name;

@@ -324,7 +324,7 @@ internal sealed partial class SimdMethod
         var result = program.Values[compute.Value];
         if (compute.Primitive == Primitive.Convert)
         {
-            var from = KindOf(compute.Operands[0], result);
+            var from = OperandKinds.Of(program, compute.Operands[0], result);
             var named = from == ElementKind.Boolean;
             return SimdExpressions.Convert(from, result, (compute.Parameters as Parameters.Convert)?.DType, InLanes, Operand(compute.Operands[0], from, named).Code);
         }
@@ -333,7 +333,7 @@ internal sealed partial class SimdMethod
             return comparison;
         if (!calls.Contains(compute.Primitive) && logistic?.Of(compute.Value) is { } form)
             return Logistic(compute, form.Root, form.IsMirrored);
-        var kind = OperandKind(compute, result);
+        var kind = OperandKinds.Of(program, compute);
         var repeats = SimdExpressions.Repeats(compute.Primitive, kind);
         var operands = compute.Operands.Select((o, i) => Operand(o, compute.Primitive == Primitive.Where && i == 0 ? ElementKind.Boolean : kind, repeats)).ToArray();
         return SimdExpressions.Of(compute.Primitive, kind, InLanes, operands, calls.Contains(compute.Primitive));
@@ -397,23 +397,6 @@ internal sealed partial class SimdMethod
             _ => new($"~V.IsLess({arguments})"),
         };
     }
-
-    private ElementKind OperandKind(LoopNode.Compute compute, ElementKind result)
-    {
-        if (compute.Primitive is Primitive.Where or Primitive.Fill)
-            return result;
-        foreach (var operand in compute.Operands)
-            if (operand.Kind is LoopAtomKind.Value or LoopAtomKind.Coordinate or LoopAtomKind.Size)
-                return KindOf(operand, result);
-        return result == ElementKind.Boolean && compute.Primitive is not (Primitive.And or Primitive.Or or Primitive.Xor or Primitive.Not) ? ElementKind.Real : result;
-    }
-
-    private ElementKind KindOf(LoopAtom atom, ElementKind otherwise) => atom.Kind switch
-    {
-        LoopAtomKind.Value => program.Values[atom.Id],
-        LoopAtomKind.Coordinate or LoopAtomKind.Size => ElementKind.Integer,
-        _ => otherwise,
-    };
 
     /// <summary>An operand as an expression of the kind; in lanes where the statement is.</summary>
     private SimdOperand Operand(LoopAtom atom, ElementKind kind, bool named = false)

@@ -99,7 +99,7 @@ internal sealed class SimdRearrangement(LoopProgram program)
         var accumulator = loop.Accumulators.FirstOrDefault(a => a.Buffer == combine.Buffer);
         if (accumulator is null)
         {
-            accumulator = new(combine.Buffer, combine.Monoid, KindOf(combine.Operand, program.Buffers[combine.Buffer].Kind), combine.Index)
+            accumulator = new(combine.Buffer, combine.Monoid, OperandKinds.Of(program, combine.Operand, program.Buffers[combine.Buffer].Kind), combine.Index)
             {
                 IsPerLane = path.TakeWhile(l => l != loop).Any(l => l.Variable.IsVector),
             };
@@ -108,13 +108,6 @@ internal sealed class SimdRearrangement(LoopProgram program)
 
         return accumulator;
     }
-
-    private ElementKind KindOf(LoopAtom atom, ElementKind otherwise) => atom.Kind switch
-    {
-        LoopAtomKind.Value => program.Values[atom.Id],
-        LoopAtomKind.Coordinate => ElementKind.Integer,
-        _ => otherwise,
-    };
 
     private static bool IsInvariant(LoopNode.Combine combine, SimdLoop loop, List<SimdLoop> path)
     {

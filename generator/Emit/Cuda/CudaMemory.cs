@@ -6,8 +6,7 @@ namespace Dpo.Autodiff.Generator.Emit.Cuda;
 /// <summary>What the kernels of one loop program share: the tree of each stage, what is computed for which gradients, the buffers' names and types.</summary>
 internal sealed class CudaMemory
 {
-    private readonly Dictionary<int, LoopNode> definitions = [];
-    private readonly Dictionary<int, List<LoopNode>> writers = [];
+    private readonly ValueOrigins origins;
     private readonly Dictionary<int, int> storedTo = [];
     private readonly HashSet<int> loaded = [];
     private readonly Dictionary<int, int> places = [];
@@ -16,6 +15,7 @@ internal sealed class CudaMemory
     public CudaMemory(LoopProgram program, EquatableArray<string> axisNames, ulong donations = 0)
     {
         Program = program;
+        origins = new(program);
         AxisNames = axisNames;
         gradients = program.Source.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
         Stages = program.Stages.Select(s => SimdTree.Of(program, s.Body)).ToArray();
@@ -51,7 +51,7 @@ internal sealed class CudaMemory
     public bool IsStored(int id) => Program.Buffers[id] switch
     {
         { Role: BufferRole.Input, Kind: not ElementKind.Boolean } buffer => Program.Source.Inputs[buffer.Argument].Role != InputRole.Residual,
-        { Role: BufferRole.Output or BufferRole.Gradient, Kind: ElementKind.Real } => !loaded.Contains(id) && WritersOf(id).All(w => w is LoopNode.Store),
+        { Role: BufferRole.Output or BufferRole.Gradient, Kind: ElementKind.Real } => !loaded.Contains(id) && origins.WritersOf(id).All(w => w is LoopNode.Store),
         _ => false,
     };
 
@@ -75,7 +75,7 @@ internal sealed class CudaMemory
     /// <summary>The buffer whose memory a buffer may be: a gradient may be written over its input.</summary>
     public int Place(int id) => places.TryGetValue(id, out var place) ? place : id;
 
-    public bool IsWritten(int id) => writers.ContainsKey(id);
+    public bool IsWritten(int id) => origins.IsWritten(id);
 
     public bool IsLoaded(int id) => loaded.Contains(id);
 
@@ -88,17 +88,14 @@ internal sealed class CudaMemory
     {
         if (storedTo.TryGetValue(value, out var target))
             return BufferNames[target] + "Value";
-        return definitions.TryGetValue(value, out var node) && node is LoopNode.Load load
-            ? BufferNames[load.Buffer] + "Value"
+        return origins.LoadedFrom(value) is { } buffer
+            ? BufferNames[buffer] + "Value"
             : "v" + value.ToString(System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public string HostName(int scalar) => Program.Source.Host[scalar] is { Operation: HostOperation.Parameter } parameter
         ? parameter.Text
         : "scalar" + scalar.ToString(System.Globalization.CultureInfo.InvariantCulture);
-
-    /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
-    private int IndexBuffer(int value, int indexed) => IndexInput(value, []) ?? indexed;
 
     public int AxisId(string axis)
     {
@@ -111,46 +108,18 @@ internal sealed class CudaMemory
     /// <summary>The number of a fault.</summary>
     public int FaultOf(int value, int indexed, Extent extent)
     {
-        var fault = new CudaFault(IndexBuffer(value, indexed), extent);
+        var fault = new CudaFault(origins.IndexBuffer(value, indexed), extent);
         if (!Faults.Contains(fault))
             Faults.Add(fault);
         return Faults.IndexOf(fault);
     }
 
     /// <summary>Whether an index must be checked: a permutation that the sort routine wrote is right along the axis that was sorted.</summary>
-    public bool NeedsCheck(int value, Extent extent) =>
-        !(definitions.TryGetValue(value, out var node) && node is LoopNode.Load load
-            && Program.Buffers[load.Buffer].Role == BufferRole.Workspace
-            && WritersOf(load.Buffer) is { Count: > 0 } sources
-            && sources.All(s => s is LoopNode.Extern { Name: "sort" } sort && sort.Length == extent));
-
-    private int? IndexInput(int value, HashSet<int> seen)
-    {
-        if (!seen.Add(value) || !definitions.TryGetValue(value, out var node))
-            return null;
-        return node switch
-        {
-            LoopNode.Load load => Program.Buffers[load.Buffer] is { Role: BufferRole.Input, Kind: ElementKind.Integer } ? load.Buffer : null,
-            LoopNode.Compute compute => compute.Operands.Where(o => o.Kind == LoopAtomKind.Value && Program.Values[o.Id] == ElementKind.Integer)
-                .Select(o => IndexInput(o.Id, seen)).FirstOrDefault(b => b is not null),
-            _ => null,
-        };
-    }
-
-    private List<LoopNode> WritersOf(int buffer) => writers.TryGetValue(buffer, out var nodes) ? nodes : [];
+    public bool NeedsCheck(int value, Extent extent) => origins.NeedsCheck(value, extent);
 
     private void Note(SimdStatement statement)
     {
-        if (statement.Defines >= 0)
-            definitions[statement.Defines] = statement.Node;
-        foreach (var buffer in SimdTree.Writes(statement.Node))
-        {
-            if (!writers.TryGetValue(buffer, out var nodes))
-                writers[buffer] = nodes = [];
-            if (statement.Node is not LoopNode.Initialise)
-                nodes.Add(statement.Node);
-        }
-
+        origins.Note(statement);
         switch (statement.Node)
         {
             case LoopNode.Load load:

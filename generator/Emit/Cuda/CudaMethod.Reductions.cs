@@ -80,7 +80,7 @@ internal sealed partial class CudaMethod
 
     // What is combined has the accumulator's kind, but for the values of an argmax.
     private ElementKind KindOf(LoopNode.Combine combine) =>
-        combine.Monoid == Monoid.ArgMax ? KindOf(combine.Operand, ElementKind.Real) : program.Buffers[combine.Buffer].Kind;
+        combine.Monoid == Monoid.ArgMax ? OperandKinds.Of(program, combine.Operand, ElementKind.Real) : program.Buffers[combine.Buffer].Kind;
 
     private void Finish(int register)
     {

@@ -240,12 +240,12 @@ internal sealed partial class CudaMethod
         {
             if (place == CudaPlace.Uniform && hazards.Meets(nodes[i], this))
                 writer.Line("dpo_barrier();");
-            var before = hazards.Open;
-            Node(nodes, nodes[i], place, known);
 
             // A loop may have no iteration, and a gradient that is not wanted none of its statements.
-            if (nodes[i] is SimdLoop || !nodes[i].Gate.Contains(known))
-                hazards.Reopen(before);
+            var mayNotRun = nodes[i] is SimdLoop || !nodes[i].Gate.Contains(known);
+            var before = mayNotRun ? hazards.Open : [];
+            Node(nodes, nodes[i], place, known);
+            hazards.Reopen(before);
             foreach (var register in finished.Where(f => f.Value == i).Select(f => f.Key))
                 Finish(register);
         }
@@ -387,30 +387,13 @@ internal sealed partial class CudaMethod
         var result = program.Values[compute.Value];
         if (compute.Primitive == Primitive.Convert)
         {
-            var from = KindOf(compute.Operands[0], result);
+            var from = OperandKinds.Of(program, compute.Operands[0], result);
             return CudaExpressions.Convert(from, result, (compute.Parameters as Parameters.Convert)?.DType, Operand(compute.Operands[0], from));
         }
 
-        var kind = OperandKind(compute, result);
+        var kind = OperandKinds.Of(program, compute);
         return CudaExpressions.Of(compute.Primitive, kind, compute.Operands.Select((o, i) => Operand(o, compute.Primitive == Primitive.Where && i == 0 ? ElementKind.Boolean : kind)).ToArray());
     }
-
-    private ElementKind OperandKind(LoopNode.Compute compute, ElementKind result)
-    {
-        if (compute.Primitive is Primitive.Where or Primitive.Fill)
-            return result;
-        foreach (var operand in compute.Operands)
-            if (operand.Kind is LoopAtomKind.Value or LoopAtomKind.Coordinate or LoopAtomKind.Size)
-                return KindOf(operand, result);
-        return result == ElementKind.Boolean && compute.Primitive is not (Primitive.And or Primitive.Or or Primitive.Xor or Primitive.Not) ? ElementKind.Real : result;
-    }
-
-    private ElementKind KindOf(LoopAtom atom, ElementKind otherwise) => atom.Kind switch
-    {
-        LoopAtomKind.Value => program.Values[atom.Id],
-        LoopAtomKind.Coordinate or LoopAtomKind.Size => ElementKind.Integer,
-        _ => otherwise,
-    };
 
     private Code Operand(LoopAtom atom, ElementKind kind, bool named = false) => atom.Kind switch
     {

@@ -45,6 +45,15 @@ internal readonly ref struct KernelCall
     /// <summary>The upstream gradient of a scalar result that has none.</summary>
     internal double AbsentUpstream { get; init; }
 
+    /// <summary>Writes <see cref="AbsentUpstream"/> in the compute type.</summary>
+    internal unsafe void WriteAbsentUpstream(double* target)
+    {
+        if (IsDouble)
+            *target = AbsentUpstream;
+        else
+            *(float*)target = (float)AbsentUpstream;
+    }
+
     /// <summary>What the forward kept; empty where it kept nothing.</summary>
     internal ReadOnlySpan<nint> Residuals { get; init; }
 
@@ -121,14 +130,11 @@ internal readonly ref struct KernelCall
         };
         if (Device(Parameters, out var place) is { } device)
             CudaCall.Run(kernel.Cuda, device, place, this, outputs);
-        else if (Tiled is { } tiled)
+        else if (Donated == 0 && Variant.Tiled(Role, Extents) is { } tiled)
             TiledCall.Run(tiled, this, outputs);
         else
             LoopCall.Run(kernel, this, outputs);
     }
-
-    /// <summary>The kernel in tiles, where there are several.</summary>
-    private TiledKernel? Tiled => Donated == 0 && Variant.Tiled(Role) is { } tiled && tiled.Fits(Extents) ? tiled : null;
 
     /// <summary>Whether neither loop kernels nor CUDA kernels can run on the tensors, or they are not wanted.</summary>
     internal static bool UsesTorch(ObjectiveVariant variant, ReadOnlySpan<nint> parameters)

@@ -21,10 +21,7 @@ internal static unsafe class LoopCall
         {
             // The upstream gradients of all scalars that have none.
             Unsafe.SkipInit(out double scalar);
-            if (call.IsDouble)
-                scalar = call.AbsentUpstream;
-            else
-                *(float*)&scalar = (float)call.AbsentUpstream;
+            call.WriteAbsentUpstream(&scalar);
             foreach (var argument in arguments)
             {
                 var slot = argument.Slot;

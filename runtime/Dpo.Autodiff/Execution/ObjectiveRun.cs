@@ -35,15 +35,13 @@ public static class ObjectiveRun
         var needs = Required(variant, handles);
         var differentiable = needs == 0 ? [] : variant.DifferentiableResults;
 
-        // In tiles the gradients come with the value too, however large they are: later, every product would be computed once more.
-        //
         // Where one scalar is all that a backward can start from, the gradients are known but for a factor: the forward computes them in
         // the same loops as the value, which the backward would have to run again. Not where it need not, because what costs most is kept
-        // and small, while the gradients are large and would wait in memory.
+        // and small, while the gradients are large and would wait in memory; but in tiles always, since every product would be computed again.
         var usesTorch = needs != 0 && KernelCall.UsesTorch(variant, handles);
         var donated = Donation.Of(spec, variant, handles, needs, isDouble, allowsLeaves: false);
         var keepsResiduals = variant.ValueAndResiduals is not null && !usesTorch;
-        var isPrecomputed = differentiable is [0] && variant.Results[0].IsScalar && donated == 0 && (IsTiled(variant, extents) || !(keepsResiduals && IsLarge(variant, handles, needs)));
+        var isPrecomputed = differentiable is [0] && variant.Results[0].IsScalar && donated == 0 && (variant.Tiled(KernelRole.ValueAndGradient, extents) is not null || !(keepsResiduals && IsLarge(variant, handles, needs)));
         var call = new KernelCall
         {
             Spec = spec,
@@ -201,8 +199,6 @@ public static class ObjectiveRun
 
         return isDouble || (isDoubleNumber && !isSingle);
     }
-
-    private static bool IsTiled(ObjectiveVariant variant, ReadOnlySpan<long> extents) => variant.TiledValueAndGradient?.Fits(extents) ?? false;
 
     // Whether gradients are worth a pass of their own, to be made only when they are asked for.
     private static bool IsLarge(ObjectiveVariant variant, ReadOnlySpan<nint> handles, ulong needs)

@@ -75,13 +75,17 @@ public sealed class ObjectiveVariant
     /// <summary>Gradients given upstream gradients, as TorchSharp calls.</summary>
     public required TorchKernel TorchGradient { get; init; }
 
-    /// <summary>A kernel in tiles; null where there is none.</summary>
-    internal TiledKernel? Tiled(KernelRole role) => role switch
+    /// <summary>A kernel in tiles; null where there are not several.</summary>
+    internal TiledKernel? Tiled(KernelRole role, ReadOnlySpan<long> extents)
     {
-        KernelRole.Value => TiledValue,
-        KernelRole.ValueAndGradient => TiledValueAndGradient,
-        _ => null,
-    };
+        var tiled = role switch
+        {
+            KernelRole.Value => TiledValue,
+            KernelRole.ValueAndGradient => TiledValueAndGradient,
+            _ => null,
+        };
+        return tiled is not null && tiled.Fits(extents) ? tiled : null;
+    }
 
     /// <summary>The results that are part of the autograd graph, in order.</summary>
     internal int[] DifferentiableResults => field ??= [.. Enumerable.Range(0, Results.Length).Where(i => Results[i].IsDifferentiable)];

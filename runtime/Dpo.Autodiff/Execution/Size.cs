@@ -16,6 +16,15 @@ public sealed class Size(long constant, params SizeTerm[] terms)
 
     internal SizeTerm[] Terms => terms;
 
+    /// <summary>How many elements a tensor of these sizes has.</summary>
+    internal static long Elements(ReadOnlySpan<Size> sizes, ReadOnlySpan<long> extents)
+    {
+        var elements = 1L;
+        foreach (var size in sizes)
+            elements *= size.Of(extents);
+        return elements;
+    }
+
     /// <summary>The size at a call: negative where the named axes are too short for it.</summary>
     public long Of(ReadOnlySpan<long> extents)
     {

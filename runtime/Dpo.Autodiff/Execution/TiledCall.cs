@@ -14,7 +14,7 @@ internal sealed unsafe class TiledCall : IDisposable
     private readonly List<Sum> sums = [];
     private readonly long length;
     private readonly long tiles;
-    private readonly double* scalar;
+    private readonly nint scalar;
 
     private TiledCall(TiledKernel kernel, in KernelCall call)
     {
@@ -23,12 +23,8 @@ internal sealed unsafe class TiledCall : IDisposable
         length = kernel.Length(call.Extents);
         tiles = (call.Extents[kernel.Axis] + length - 1) / length;
 
-        // The upstream gradients of all scalars that have none.
-        scalar = (double*)Allocate(sizeof(double));
-        if (call.IsDouble)
-            *scalar = call.AbsentUpstream;
-        else
-            *(float*)scalar = (float)call.AbsentUpstream;
+        scalar = Allocate(sizeof(double));
+        call.WriteAbsentUpstream((double*)scalar);
     }
 
     /// <summary>Runs it. The outputs are new tensors of the caller's dtype, the compute type, Int64 or Bool; where it throws there are none.</summary>
@@ -38,10 +34,10 @@ internal sealed unsafe class TiledCall : IDisposable
         try
         {
             if (kernel.Before is { } before)
-                run.Launch(before, call, call.Extents, run.Bind(before, call, outputs), []);
+                Launch(before, call, call.Extents, run.Bind(before, call, outputs));
             run.RunTiles(call, outputs);
             if (kernel.After is { } after)
-                run.Launch(after, call, call.Extents, run.Bind(after, call, outputs), []);
+                Launch(after, call, call.Extents, run.Bind(after, call, outputs));
         }
         catch
         {
@@ -75,14 +71,14 @@ internal sealed unsafe class TiledCall : IDisposable
                     stretch[i].Address += (nint)tile * strides[i];
             }
 
-            Launch(kernel.Tile, call, extents, stretch, strides);
+            Launch(kernel.Tile, call, extents, stretch);
         }
 
         foreach (var sum in sums)
             sum.Run(call.IsDouble, tiles);
     }
 
-    private void Launch(TiledPart part, in KernelCall call, ReadOnlySpan<long> extents, KernelBuffer[] arguments, ReadOnlySpan<nint> strides)
+    private static void Launch(TiledPart part, in KernelCall call, ReadOnlySpan<long> extents, KernelBuffer[] arguments)
     {
         var buffers = new KernelBuffer[part.Kernel.Buffers];
         for (var i = 0; i < arguments.Length; i++)
@@ -109,23 +105,24 @@ internal sealed unsafe class TiledCall : IDisposable
     {
         var arguments = part.Kernel.Arguments;
         var buffers = new KernelBuffer[arguments.Length];
+        var isTile = part == kernel.Tile;
         for (var i = 0; i < arguments.Length; i++)
         {
             var argument = arguments[i];
             var slot = argument.Slot;
-            var isTile = part == kernel.Tile;
+            var isSum = isTile && IsSum(call, i);
             buffers[i] = slot.Role switch
             {
                 SlotRole.Parameter => Input(call, call.Parameters[slot.Index], argument, isTile),
-                SlotRole.Upstream when call.Upstreams.IsEmpty || call.Upstreams[slot.Index] == 0 => (nint)scalar,
+                SlotRole.Upstream when call.Upstreams.IsEmpty || call.Upstreams[slot.Index] == 0 => scalar,
                 SlotRole.Upstream => Input(call, call.Upstreams[slot.Index], argument, isTile),
                 SlotRole.Residual when handed[slot.Index].Address != 0 => handed[slot.Index],
-                SlotRole.Residual => handed[slot.Index] = Allocate(Elements(kernel.Handed[slot.Index].Extents, call.Extents) * Bytes(slot.Kind, call.IsDouble)),
-                _ => Output(call, argument, isTile && IsSum(call, argument, i), outputs),
+                SlotRole.Residual => handed[slot.Index] = Allocate(Size.Elements(kernel.Handed[slot.Index].Extents, call.Extents) * Bytes(slot.Kind, call.IsDouble)),
+                _ => Output(call, argument, isSum, outputs),
             };
-            if (isTile && buffers[i].Address != 0 && IsOutput(slot, i) && !IsStretch(call, slot))
+            if (isSum && buffers[i].Address != 0)
             {
-                var elements = Elements(Extents(call, slot), call.Extents);
+                var elements = Size.Elements(Extents(call, slot), call.Extents);
                 if (part.Added.Contains(i))
                     NativeMemory.Clear((void*)buffers[i].Address, (nuint)(elements * Bytes(slot.Kind, call.IsDouble)));
                 else
@@ -168,14 +165,12 @@ internal sealed unsafe class TiledCall : IDisposable
         var extents = Extents(call, slot);
         var bytes = buffer.Storage == StorageType.Own ? Bytes(slot.Kind, call.IsDouble) : StoredBytes(buffer.Storage);
         if (IsStretch(call, slot))
-            return (nint)(length * Elements(extents.AsSpan(1), call.Extents) * bytes);
-        return IsSum(call, kernel.Tile.Kernel.Arguments[argument], argument) && !kernel.Tile.Added.Contains(argument) ? (nint)(Elements(extents, call.Extents) * bytes) : 0;
+            return (nint)(length * Size.Elements(extents.AsSpan(1), call.Extents) * bytes);
+        return IsSum(call, argument) && !kernel.Tile.Added.Contains(argument) ? (nint)(Size.Elements(extents, call.Extents) * bytes) : 0;
     }
 
-    private bool IsSum(in KernelCall call, KernelArgument argument, int place) => IsOutput(argument.Slot, place) && !IsStretch(call, argument.Slot);
-
-    // What a tile is handed it reads, and what it hands on it writes; no value is both.
-    private bool IsOutput(Slot slot, int place) => slot.Role is SlotRole.Result or SlotRole.Gradient || (slot.Role == SlotRole.Residual && place >= kernel.Tile.Inputs);
+    // Whether a tile gives its part of a sum: what is written, and has not the axis.
+    private bool IsSum(in KernelCall call, int argument) => argument >= kernel.Tile.Inputs && !IsStretch(call, kernel.Tile.Kernel.Arguments[argument].Slot);
 
     private bool IsStretch(in KernelCall call, Slot slot) =>
         Extents(call, slot) is [{ Constant: 0, Terms: [{ Coefficient: 1 } term] }, ..] && term.Axis == kernel.Axis;
@@ -186,14 +181,6 @@ internal sealed unsafe class TiledCall : IDisposable
         SlotRole.Residual => kernel.Handed[slot.Index].Extents,
         _ => call.Spec.Parameters[slot.Index].Axes,
     };
-
-    private static long Elements(ReadOnlySpan<Size> sizes, ReadOnlySpan<long> extents)
-    {
-        var elements = 1L;
-        foreach (var size in sizes)
-            elements *= size.Of(extents);
-        return elements;
-    }
 
     private static int Bytes(ElementKind kind, bool isDouble) => kind switch
     {

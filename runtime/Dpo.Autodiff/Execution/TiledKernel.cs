@@ -53,15 +53,8 @@ public sealed class TiledKernel(int axis, Size[] wide, int rows, int products, R
     /// <summary>The length of a tile; the whole axis, or more, where tiles are not worth their while.</summary>
     internal long Length(ReadOnlySpan<long> extents)
     {
-        var (elements, each) = (1L, (long)products);
-        for (var position = 0; position < wide.Length; position++)
-        {
-            elements *= wide[position].Of(extents);
-            if (position > 0 && position < rows)
-                each *= wide[position].Of(extents);
-        }
-
-        return elements < LeastElements ? long.MaxValue : Math.Max(1, (EnoughRows + each - 1) / Math.Max(1, each));
+        var each = products * Size.Elements(wide.AsSpan(1..rows), extents);
+        return Size.Elements(wide, extents) < LeastElements ? long.MaxValue : Math.Max(1, (EnoughRows + each - 1) / Math.Max(1, each));
     }
 
     /// <summary>Whether there are several tiles.</summary>

@@ -13,7 +13,7 @@ public sealed class CommandTests : IDisposable
         {"prompt": "One day", "chosen": "they went to the park.", "rejected": "it rained."}
         """;
 
-    private readonly Folder folder = new();
+    private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

@@ -7,7 +7,7 @@ namespace Dpo.Autodiff.Align.Tests.Data;
 
 public sealed class PreferenceFileTests : IDisposable
 {
-    private readonly Folder folder = new();
+    private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

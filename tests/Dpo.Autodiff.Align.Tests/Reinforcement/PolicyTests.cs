@@ -32,7 +32,7 @@ public sealed class PolicyTests
     [InlineData("ppo")]
     public void A_resumed_run_samples_what_the_uninterrupted_one_does(string objective)
     {
-        using var folder = new Folder();
+        using var folder = new TemporaryFolder();
         var whole = Run(folder, "whole", objective, null, resume: false);
         Run(folder, "parts", objective, 7, resume: false);
         Assert.Equal(whole, Run(folder, "parts", objective, null, resume: true));
@@ -56,7 +56,7 @@ public sealed class PolicyTests
     [Fact]
     public void A_lexicon_scores_as_vader_does_without_its_rules()
     {
-        using var folder = new Folder();
+        using var folder = new TemporaryFolder();
         var lexicon = Lexicon.Read(folder.File("words.txt", "good\t1.9\t0.5\t[1, 2]\nbad\t-2.5\t0.6\t[-2]\n"));
         Assert.Equal(1.9 / Math.Sqrt((1.9 * 1.9) + 15), lexicon.Sentiment("A Good, thing."), 12);
         Assert.Equal(-0.6 / Math.Sqrt(0.36 + 15), lexicon.Sentiment("good bad"), 12);
@@ -64,7 +64,7 @@ public sealed class PolicyTests
         Assert.Contains("words.txt:2: ", Assert.Throws<global::Align.Data.DataException>(() => Lexicon.Read(folder.File("words.txt", "good\t1.9\nbad\n"))).Message);
     }
 
-    private static double[] Run(Folder folder, string name, string objective, int? stopAfter, bool resume)
+    private static double[] Run(TemporaryFolder folder, string name, string objective, int? stopAfter, bool resume)
     {
         using var policy = Tiny.Model(1);
         using var log = new RunLog(Path.Combine(folder.Path, name));

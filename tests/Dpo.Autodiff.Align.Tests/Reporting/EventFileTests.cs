@@ -15,7 +15,7 @@ public sealed class EventFileTests
     [Fact]
     public void TensorBoards_own_messages_read_what_is_written()
     {
-        using var folder = new Folder();
+        using var folder = new TemporaryFolder();
         using (var file = new EventFile(folder.Path, 1000.5))
         {
             file.Write(7, 1001.5, [("loss", 0.25), ("rewards/margins", -3)]);

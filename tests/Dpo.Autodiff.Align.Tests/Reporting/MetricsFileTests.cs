@@ -15,7 +15,7 @@ public sealed class MetricsFileTests
         CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo(culture);
         try
         {
-            using var folder = new Folder();
+            using var folder = new TemporaryFolder();
             var file = new MetricsFile(folder.Path);
             file.ContinueFrom(0);
             file.Write(1, [("loss", 0.5)]);

@@ -11,7 +11,7 @@ public sealed class RunTests : IDisposable
 {
     private static readonly TrainingOptions Options = new() { Steps = 12, BatchSize = 6, LearningRate = 3e-3, WarmupShare = 0.2, SaveEvery = 4, EvaluateEvery = 5, Seed = 9 };
     private static readonly IReadOnlyList<EncodedPair> Pairs = Tiny.Pairs(29, 6);
-    private readonly Folder folder = new();
+    private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

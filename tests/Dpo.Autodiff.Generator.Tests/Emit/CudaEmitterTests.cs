@@ -3,6 +3,7 @@ using Dpo.Autodiff.Generator.Passes;
 using Dpo.Autodiff.Generator.Schedule;
 using Dpo.Autodiff.Generator.Tests.Schedule;
 using Dpo.Autodiff.Testing;
+using static Dpo.Autodiff.Generator.Tests.Emit.PrimitiveInputs;
 
 namespace Dpo.Autodiff.Generator.Tests.Emit;
 
@@ -123,26 +124,5 @@ public class CudaEmitterTests
         var scale = Math.Max(1, expected.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max());
         for (var i = 0; i < expected.Length; i++)
             Assert.True(expected[i].Equals(actual[i]) || Math.Abs(expected[i] - actual[i]) <= scale * 1e-12, $"{actual[i]:R}, not {expected[i]:R}, at {i} in {where}");
-    }
-
-    private static bool IsDifferentiable(Program program) => program.Types[program.Outputs[0].Variable].Kind == ElementKind.Real && program.Inputs.Any(i => i.Differentiable);
-
-    private static double Size(Extent extent, IReadOnlyDictionary<string, long> sizes) => extent.Constant + extent.Terms.Sum(t => t.Coefficient * sizes[t.Name]);
-
-    private static double[] Draw(string name, TensorType type, IReadOnlyDictionary<string, long> sizes)
-    {
-        var random = new Random(name.Sum(c => c) * 7919);
-        var length = (int)type.Extents.Aggregate(1.0, (n, e) => n * Size(e, sizes));
-        return Enumerable.Range(0, length).Select(i => type.Kind switch
-        {
-            ElementKind.Boolean => random.Next(2),
-            ElementKind.Integer => random.Next((int)(name == "player" ? sizes["player"] : Math.Min(sizes["pair"], sizes["item"]))),
-            _ => name switch
-            {
-                "positive" => 0.5 + random.NextDouble(),
-                "negative" => -0.1 - random.NextDouble(),
-                _ => (random.NextDouble() * 4) - 2,
-            },
-        }).ToArray();
     }
 }

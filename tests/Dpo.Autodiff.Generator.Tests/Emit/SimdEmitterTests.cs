@@ -4,6 +4,7 @@ using Dpo.Autodiff.Generator.IR;
 using Dpo.Autodiff.Generator.Passes;
 using Dpo.Autodiff.Generator.Schedule;
 using Dpo.Autodiff.Generator.Tests.Schedule;
+using static Dpo.Autodiff.Generator.Tests.Emit.PrimitiveInputs;
 
 namespace Dpo.Autodiff.Generator.Tests.Emit;
 
@@ -140,27 +141,5 @@ public class SimdEmitterTests
             var same = expected[i].Equals(actual[i]) || Math.Abs(expected[i] - actual[i]) <= scale * (machine.IsDouble ? 1e-12 : 2e-5);
             Assert.True(same, $"{actual[i]:R}, not {expected[i]:R}, at {i} in {where}");
         }
-    }
-
-    private static bool IsDifferentiable(Program program) => program.Types[program.Outputs[0].Variable].Kind == ElementKind.Real && program.Inputs.Any(i => i.Differentiable);
-
-    private static double Size(Extent extent, IReadOnlyDictionary<string, long> sizes) => extent.Constant + extent.Terms.Sum(t => t.Coefficient * sizes[t.Name]);
-
-    // Numbers that float32 holds exactly, away from ties.
-    private static double[] Draw(string name, TensorType type, IReadOnlyDictionary<string, long> sizes)
-    {
-        var random = new Random(name.Sum(c => c) * 7919);
-        var length = (int)type.Extents.Aggregate(1.0, (n, e) => n * Size(e, sizes));
-        return Enumerable.Range(0, length).Select(i => type.Kind switch
-        {
-            ElementKind.Boolean => random.Next(2),
-            ElementKind.Integer => random.Next((int)(name == "player" ? sizes["player"] : Math.Min(sizes["pair"], sizes["item"]))),
-            _ => (double)(float)(name switch
-            {
-                "positive" => 0.5 + random.NextDouble(),
-                "negative" => -0.1 - random.NextDouble(),
-                _ => (random.NextDouble() * 4) - 2,
-            }),
-        }).ToArray();
     }
 }

@@ -1,4 +1,4 @@
-namespace Dpo.Autodiff.Objectives.Tests.Harness;
+namespace Dpo.Autodiff.Testing;
 
 /// <summary>The folder of data beside the repository, which a checkout may lack.</summary>
 internal static class Repository

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Dpo.Autodiff.Objectives.Tests.Harness;
+using Dpo.Autodiff.Testing;
 
 namespace Dpo.Autodiff.Objectives.Tests.Vectors;
 
