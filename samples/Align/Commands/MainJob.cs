@@ -51,7 +51,11 @@ internal sealed class MainJob(Page page)
         Speed(experiment, model, train);
         var picture = Path.Combine(folder, "training.png");
         Plots.Save(log, Plots.Preference, picture);
-        page.Line($"\n{Path.Combine(folder, "metrics.csv")} has every step, {picture} the curves. {Format.Fixed(clock.Elapsed.TotalSeconds, 0)} s in all.");
+        var saved = Path.Combine(folder, "model");
+        task.Save(saved);
+        page.Heading("What is left");
+        page.Line($"The aligned model is in {saved}, in Hugging Face's format; metrics in {Path.Combine(folder, "metrics.csv")}, curves in {picture}. {Format.Fixed(clock.Elapsed.TotalSeconds, 0)} s in all.");
+        page.Line($"Let it write: dotnet run -c Release --project samples/Align -- sample --model {saved} --prompt \"{experiment.Tokenizer.Decode(experiment.SamplePrompts[0])}\" --count 3");
         return 0;
     }
 

@@ -1,4 +1,7 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Align.Checkpoints;
 using Align.Data;
 using Align.Tokenizers;
 
@@ -9,6 +12,7 @@ internal sealed class WordTokenizer : ITokenizer
 {
     private const string BeginningText = "<s>";
     private const string EndText = "</s>";
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly string[] words;
     private readonly Dictionary<string, int> ids;
 
@@ -38,17 +42,35 @@ internal sealed class WordTokenizer : ITokenizer
     /// <inheritdoc/>
     public void Save(string folder)
     {
-        object Special(int id) => new { id, content = words[id], single_word = false, lstrip = false, rstrip = false, normalized = false, special = true };
-        var tokenizer = new
-        {
-            version = "1.0",
-            added_tokens = new[] { Special(0), Special(1) },
-            pre_tokenizer = new { type = "WhitespaceSplit" },
-            model = new { type = "WordLevel", vocab = ids, unk_token = EndText },
-        };
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), JsonSerializer.Serialize(tokenizer));
-        File.WriteAllText(
-            Path.Combine(folder, "tokenizer_config.json"),
-            JsonSerializer.Serialize(new { tokenizer_class = "PreTrainedTokenizerFast", bos_token = BeginningText, eos_token = EndText }));
+        // A word that is not the grammar's is refused here; elsewhere it ends the text.
+        Write(folder, TokenizerFiles.Main, JsonNode.Parse($$"""
+            {
+              "version": "1.0", "truncation": null, "padding": null,
+              "added_tokens": [{{Special(0, "\"id\": 0, ")}}, {{Special(1, "\"id\": 1, ")}}],
+              "normalizer": null,
+              "pre_tokenizer": {"type": "WhitespaceSplit"},
+              "post_processor": {
+                "type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "{{BeginningText}}", "type_id": 0} }, {"Sequence": {"id": "A", "type_id": 0} }],
+                "pair": [{"SpecialToken": {"id": "{{BeginningText}}", "type_id": 0} }, {"Sequence": {"id": "A", "type_id": 0} }, {"Sequence": {"id": "B", "type_id": 1} }],
+                "special_tokens": {"{{BeginningText}}": {"id": "{{BeginningText}}", "ids": [0], "tokens": ["{{BeginningText}}"]} }
+              },
+              "decoder": null,
+              "model": {"type": "WordLevel", "vocab": {{JsonSerializer.Serialize(ids)}}, "unk_token": "{{EndText}}"}
+            }
+            """)!);
+        Write(folder, TokenizerFiles.Settings, JsonNode.Parse($$"""
+            {
+              "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "{{BeginningText}}", "eos_token": "{{EndText}}", "unk_token": "{{EndText}}",
+              "clean_up_tokenization_spaces": false, "added_tokens_decoder": {"0": {{Special(0)}}, "1": {{Special(1)}} }
+            }
+            """)!);
+        Write(folder, TokenizerFiles.SpecialTokens, JsonNode.Parse($$"""{"bos_token": "{{BeginningText}}", "eos_token": "{{EndText}}", "unk_token": "{{EndText}}"}""")!);
+
+        string Special(int id, string more = "") =>
+            $$"""{ {{more}}"content": "{{words[id]}}", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true }""";
     }
+
+    private static void Write(string folder, string name, JsonNode content) =>
+        AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize(stream, content, Readable));
 }

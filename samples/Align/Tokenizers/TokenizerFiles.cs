@@ -11,7 +11,10 @@ internal sealed class TokenizerFiles
     /// <summary>What transformers makes of it.</summary>
     public const string Settings = "tokenizer_config.json";
 
-    private static readonly string[] Beside = [Settings, "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"];
+    /// <summary>The tokens with a meaning of their own.</summary>
+    public const string SpecialTokens = "special_tokens_map.json";
+
+    private static readonly string[] Beside = [Settings, SpecialTokens, "added_tokens.json", "chat_template.jinja"];
 
     private readonly Dictionary<string, byte[]> contents = [];
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Align.Checkpoints;
+using Align.Corpus;
 using Align.Tokenizers;
 using Dpo.Autodiff.Align.Tests.Harness;
 
@@ -97,6 +98,26 @@ public sealed class TokenizerJsonTests
         json["post_processor"] = processor is null ? null : JsonNode.Parse(processor);
         var tokenizer = Read(folder, json);
         Assert.Equal((beginning, end), (tokenizer.Beginning, tokenizer.End));
+    }
+
+    [Fact]
+    public void TheStoriesTokenizerIsReadFromWhatItWrites()
+    {
+        using var folder = new TemporaryFolder();
+        var words = new WordTokenizer(Grammar.Words);
+        words.Save(folder.Path);
+        Assert.Equal(
+            ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"],
+            Directory.GetFiles(folder.Path).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        var tokenizer = TokenizerJson.Read(folder["tokenizer.json"], null);
+        Assert.Equal((words.Vocabulary, words.Beginning, words.End), (tokenizer.Vocabulary, tokenizer.Beginning, tokenizer.End));
+        var random = new Random(1);
+        for (var i = 0; i < 20; i++)
+        {
+            var text = $"{Grammar.Prompt(random)} {Grammar.Continuation(random, 0.5)}";
+            Assert.Equal(words.Encode(text), tokenizer.Encode(text));
+            Assert.Equal(text, tokenizer.Decode([0, .. words.Encode(text), 1]));
+        }
     }
 
     [Fact]
