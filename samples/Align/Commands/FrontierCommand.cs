@@ -105,7 +105,7 @@ internal sealed class FrontierCommand
     private ITrainingTask Dpo(ParseResult result, Llama policy, ITokenizer its, IReadOnlyList<EncodedPair> train, IReadOnlyList<EncodedPair> test, Llama reference, double beta) =>
         new PreferenceTask(policy, its, train, test, new PreferenceSettings { Beta = beta, BatchSize = 16 })
         {
-            Extra = own.Watch(result, its, test, reference, result.GetValue(seed)),
+            Extra = own.Watch(result, its, [.. test.Select(p => p.Prompt)], reference, result.GetValue(seed)),
         };
 
     private ITrainingTask Rl(ParseResult result, Llama policy, ITokenizer its, IReadOnlyList<EncodedPair> train, IReadOnlyList<EncodedPair> test, string objective, double beta)

@@ -80,12 +80,12 @@ internal sealed class OwnSamplesGroup
     }
 
     /// <summary>What is looked at on held-out prompts besides the pairs: the sentiment of samples, and the divergence from the reference.</summary>
-    public Action<Llama, Averages>? Watch(ParseResult result, ITokenizer tokenizer, IReadOnlyList<EncodedPair> heldOut, Llama reference, int seed)
+    public Action<Llama, Averages>? Watch(ParseResult result, ITokenizer tokenizer, IReadOnlyList<int[]> heldOut, Llama reference, int seed)
     {
         if (!IsGiven(result) || heldOut.Count == 0)
             return null;
         var reward = Reward(result);
-        int[][] some = [.. heldOut.Take(64).Select(p => p.Prompt)];
+        int[][] some = [.. heldOut.Take(64)];
         return (policy, metrics) =>
         {
             using var generator = new Generator((ulong)seed + 2, policy.Device);

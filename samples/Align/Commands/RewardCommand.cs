@@ -3,17 +3,22 @@ using Align.Checkpoints;
 using Align.Data;
 using Align.Reporting;
 using Align.Training;
-using static TorchSharp.torch;
 
 namespace Align.Commands;
 
 /// <summary><c>align reward</c>: trains a reward model.</summary>
 internal sealed class RewardCommand
 {
-    private const string Description = """
-        Trains a reward model on preference pairs: a scalar head on the model, and the likelihood of Bradley and Terry.
+    private static readonly string Description = $"""
+        Trains a reward model on preference pairs: a scalar head on the model, and the likelihood of Bradley and Terry or of others.
 
         Says how many held-out pairs it puts in order, with a 95 % interval, beside a baseline that looks at nothing but which response is longer.
+
+        --data is as with align dpo. A row's "margin" says by how much the chosen response is better, and "tie": true that neither is; PandaLM's rows are ties
+        where most annotators say so. Objectives that take no ties leave them out.
+
+        Objectives:
+        {string.Join('\n', RewardObjective.All.Select(o => $"  {o.Name,-20}{o.Summary}"))}
         """;
 
     private readonly Option<string> model = Options.Model();
@@ -24,13 +29,14 @@ internal sealed class RewardCommand
     private readonly Option<string> template = Options.Template();
     private readonly Option<int?> maximumLength = Options.MaximumLength();
     private readonly Option<double> heldOut = Options.Positive("--held-out", "The share of prompts that is held out.", 0.2, orZero: true);
+    private readonly Option<string> objective = new("--objective") { Description = "The objective.", DefaultValueFactory = _ => RewardObjective.All[0].Name, HelpName = "name" };
     private readonly Option<double> centering = Options.Positive("--center", "Ties the rewards' mean to 0 with this coefficient (TRL suggests 0.01).", 0, orZero: true);
     private readonly TrainingGroup training = new(learningRate: 1e-4, batchSize: 8);
 
     /// <summary>The command.</summary>
     public Command Command()
     {
-        var command = new Command("reward", Description) { model, tokenizer, data, template, maximumLength, heldOut, centering, device, output };
+        var command = new Command("reward", Description) { model, tokenizer, data, objective, template, maximumLength, heldOut, centering, device, output };
         training.AddTo(command);
         command.SetAction((result, stop) => CommandLine.Guarded(() => Run(result, stop)));
         return command;
@@ -40,12 +46,20 @@ internal sealed class RewardCommand
     {
         var page = Page.Console;
         var options = training.Of(result);
-        if (training.Precision(result) != ScalarType.Float32)
-            throw new DataException("align reward computes in float32.");
+        var chosen = RewardObjective.Named(result.GetValue(objective)!);
+        var settings = new RewardSettings
+        {
+            Objective = chosen,
+            BatchSize = options.BatchSize,
+            Centering = result.GetValue(centering) is > 0 and var given ? given : null,
+            Precision = training.Precision(result),
+        };
+        if (settings.Centering is not null && chosen != RewardObjective.All[0])
+            throw new DataException($"--center is for the objective {RewardObjective.All[0].Name}.");
         var file = new PreferenceFile(result.GetValue(data)!, ChatTemplate.Named(result.GetValue(template)!));
-        var pairs = file.Pairs().ToList();
+        var pairs = file.Pairs(chosen.TakesTies).ToList();
         var (train, test) = PromptSplit.Of(pairs, p => p.Prompt, result.GetValue(heldOut), options.Seed);
-        page.Line($"{train.Count} pairs to learn from, {test.Count} held out with prompts of their own; {file.Ties} rows are left out, whose annotators agree on no winner.");
+        page.Line($"{train.Count} pairs to learn from, {test.Count} held out with prompts of their own{(chosen.TakesTies ? $"; {pairs.Count(p => p.IsTie)} of them are ties" : "")}; {file.Ties} rows are left out, which have no winner.");
 
         var (body, its) = Checkpoint.Load(result.GetValue(model)!, result.GetValue(tokenizer), device: Options.DeviceOf(result.GetValue(device)!));
         using var _ = body;
@@ -60,17 +74,19 @@ internal sealed class RewardCommand
             Template = result.GetValue(template),
             MaximumLength = length,
             HeldOut = result.GetValue(heldOut),
-            Centering = result.GetValue(centering),
+            Objective = chosen.Name,
+            Reward = settings,
             Training = options,
         };
         var folder = new RunFolder(result.GetValue(output)!, run, training.Resumes(result));
         using var log = new RunLog(folder.Path);
-        double? coefficient = result.GetValue(centering) is > 0 and var given ? given : null;
         EncodedPair[] encodedTest = [.. test.Select(encoder.Encode)];
-        using var task = new RewardTask(head, its, [.. train.Select(encoder.Encode)], encodedTest, options.BatchSize, coefficient);
-        var status = TrainingRun.Of(page, "reward", task, options, folder, training.Resumes(result), log, Plots.Reward, stop);
-        if (status == 0 && test.Count > 0)
-            new RewardReport(page).Write(head, encodedTest, train, test, options.BatchSize);
+        using var task = new RewardTask(head, its, [.. train.Select(encoder.Encode)], encodedTest, settings);
+        var status = TrainingRun.Of(page, chosen.Name, task, options, folder, training.Resumes(result), log, Plots.Reward, stop);
+        if (status == 0 && test.Any(p => !p.IsTie))
+            new RewardReport(page).Write(head, [.. encodedTest.Where(p => !p.IsTie)], Decided(train), Decided(test), options.BatchSize);
         return status;
     }
+
+    private static IReadOnlyList<PreferencePair> Decided(IEnumerable<PreferencePair> pairs) => [.. pairs.Where(p => !p.IsTie)];
 }

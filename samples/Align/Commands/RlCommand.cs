@@ -1,9 +1,8 @@
 using System.CommandLine;
 using Align.Checkpoints;
-using Align.Data;
 using Align.Reinforcement;
 using Align.Reporting;
-using static TorchSharp.torch;
+using Align.Training;
 
 namespace Align.Commands;
 
@@ -16,8 +15,11 @@ internal sealed class RlCommand
         The reward is the sentiment by a lexicon (--lexicon, VADER's format) or the score of a reward model (--reward-model, a folder of align reward's).
 
         Objectives:
-          {PolicyObjective.Ppo,-18}Schulman et al. 2017, with a critic and generalised advantage estimation
-        {string.Join('\n', PolicyObjective.All.Select(o => $"  {o.Name,-18}{o.Summary}"))}
+          {PolicyObjective.Ppo,-20}Schulman et al. 2017, with a critic and generalised advantage estimation
+        {string.Join('\n', PolicyObjective.All.Select(o => $"  {o.Name,-20}{o.Summary}"))}
+
+        Objectives that compare two responses to a prompt (--group-size and --reuse do not count):
+        {string.Join('\n', ComparisonObjective.All.Select(o => $"  {o.Name,-20}{o.Summary}"))}
         """;
 
     private readonly Option<string> model = Options.Model();
@@ -26,8 +28,8 @@ internal sealed class RlCommand
     private readonly Option<string> output = Options.Out("rl");
     private readonly Option<string?> rewardModel = new("--reward-model") { Description = "A reward model's folder.", HelpName = "folder" };
     private readonly Option<string> objective = new("--objective") { Description = "The objective.", DefaultValueFactory = _ => "grpo", HelpName = "name" };
-    private readonly Option<double> beta = Options.Positive("--beta", "The weight of the divergence from the reference.", 0.04, orZero: true);
-    private readonly Option<int> group = Options.Count("--group-size", "Responses a prompt.", 8);
+    private readonly Option<double?> beta = new("--beta") { Description = "The weight of the divergence from the reference; the objective's usual value by default.", HelpName = "number" };
+    private readonly Option<int> groupSize = Options.Count("--group-size", "Responses a prompt.", 8);
     private readonly Option<int> reuse = Options.Count("--reuse", "How often the same samples are learnt from.", 1);
     private readonly Option<double> lambda = Options.Positive("--lambda", "GAE's discount of errors, with ppo.", 0.95, orZero: true);
     private readonly Option<double> temperature = Options.Positive("--temperature", "The temperature of sampling.", 1);
@@ -40,14 +42,16 @@ internal sealed class RlCommand
     {
         var command = new Command("rl", Description) { model, tokenizer, rewardModel };
         own.AddTo(command);
-        foreach (var option in (Option[])[objective, beta, group, reuse, lambda, temperature, heldOut, device, output])
+        foreach (var option in (Option[])[objective, beta, groupSize, reuse, lambda, temperature, heldOut, device, output])
             command.Options.Add(option);
         training.AddTo(command);
         command.Validators.Add(result =>
         {
+            if (result.GetValue(beta) is < 0 or double.NaN)
+                result.AddError("--beta must be 0 or more.");
             if ((result.GetValue(rewardModel) is null) == !own.IsGiven(result))
                 result.AddError("Give either --lexicon or --reward-model: something must say what is good.");
-            if (result.GetResult(group) is { Implicit: false } && result.GetValue(group) < 2)
+            if (result.GetResult(groupSize) is { Implicit: false } && result.GetValue(groupSize) < 2)
                 result.AddError("--group-size must be 2 or more.");
         });
         command.SetAction((result, stop) => CommandLine.Guarded(() => Run(result, stop)));
@@ -58,19 +62,19 @@ internal sealed class RlCommand
     {
         var page = Page.Console;
         var options = training.Of(result);
-        if (training.Precision(result) != ScalarType.Float32)
-            throw new DataException("align rl computes in float32.");
+        var comparison = ComparisonObjective.Find(result.GetValue(objective)!);
+        var group = comparison is null ? PolicyObjective.Named(result.GetValue(objective)!) : null;
         var settings = new PolicySettings
         {
             Objective = result.GetValue(objective)!,
-            Beta = result.GetValue(beta),
-            GroupSize = result.GetValue(group),
+            Beta = result.GetValue(beta) ?? (comparison is not null ? ComparisonObjective.UsualBeta : group?.Beta ?? PolicyObjective.UsualBeta),
+            GroupSize = result.GetValue(groupSize),
             Reuse = result.GetValue(reuse),
-            BatchSize = options.BatchSize * result.GetValue(group),
+            BatchSize = options.BatchSize * (comparison is null ? result.GetValue(groupSize) : 2),
             Lambda = result.GetValue(lambda),
+            Precision = training.Precision(result),
             Sampling = own.Sampling(result) with { Temperature = result.GetValue(temperature) },
         };
-        PolicyObjective.Named(settings.Objective);
         var where = Options.DeviceOf(result.GetValue(device)!);
         var (policy, its) = Checkpoint.Load(result.GetValue(model)!, result.GetValue(tokenizer), device: where);
         using var _ = policy;
@@ -89,7 +93,9 @@ internal sealed class RlCommand
         var (train, test) = own.Prompts(result, policy, its, result.GetValue(heldOut), options.Seed);
         page.Line($"{train.Count} prompts to learn from, {test.Count} held out; the reward is {(judge ?? own.Reward(result)).Name}.");
         using var log = new RunLog(folder.Path);
-        using var task = new PolicyTask(policy, its, train, test, judge ?? own.Reward(result), settings, options.Seed);
+        using ITrainingTask task = comparison is null
+            ? new PolicyTask(policy, its, train, test, judge ?? own.Reward(result), settings, options.Seed)
+            : new ComparisonTask(policy, its, train, test, judge ?? own.Reward(result), comparison, settings, options.Seed);
         var status = TrainingRun.Of(page, settings.Objective, task, options, folder, training.Resumes(result), log, Plots.Reinforcement, stop);
         if (status == 0 && log.Of("eval_reward") is [var first, .., var last])
         {

@@ -6,6 +6,15 @@ namespace Align.Data;
 /// <param name="Rejected">The other one's.</param>
 internal sealed record EncodedPair(int[] Prompt, int[] Chosen, int[] Rejected)
 {
+    /// <summary>Whether neither is better.</summary>
+    public bool IsTie { get; init; }
+
+    /// <summary>By how much the preferred response is better, where that is known.</summary>
+    public double? Margin { get; init; }
+
+    /// <summary>A third response, better than both, where there is one.</summary>
+    public int[]? Gold { get; init; }
+
     /// <summary>The tokens of the longer row.</summary>
     public int Length => Prompt.Length + Math.Max(Chosen.Length, Rejected.Length);
 

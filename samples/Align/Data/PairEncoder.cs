@@ -6,8 +6,26 @@ namespace Align.Data;
 internal sealed class PairEncoder(ITokenizer tokenizer, int maximumLength)
 {
     /// <summary>A pair in tokens.</summary>
-    public EncodedPair Encode(PreferencePair pair) =>
-        EncodedPair.Fit(Prompt(pair.Prompt), Response(pair.Chosen), Response(pair.Rejected), maximumLength, tokenizer.Beginning);
+    public EncodedPair Encode(PreferencePair pair)
+    {
+        var fit = EncodedPair.Fit(Prompt(pair.Prompt), Response(pair.Chosen), Response(pair.Rejected), maximumLength, tokenizer.Beginning);
+        var room = maximumLength - fit.Prompt.Length;
+        return fit with
+        {
+            IsTie = pair.IsTie,
+            Margin = pair.Margin,
+            Gold = pair.Gold is { } gold ? [.. Response(gold).Take(room)] : null,
+        };
+    }
+
+    /// <summary>Judged responses in tokens.</summary>
+    public IReadOnlyList<EncodedResponse> Encode(IReadOnlyList<JudgedResponse> responses) => EncodedResponse.Of(
+        [.. responses.Select(r =>
+        {
+            var fit = EncodedPair.Fit(Prompt(r.Prompt), Response(r.Response), [], maximumLength, tokenizer.Beginning);
+            return (fit.Prompt, fit.Chosen, r.IsDesirable);
+        })],
+        maximumLength);
 
     /// <summary>A prompt in tokens, at least one.</summary>
     public int[] Prompt(string text)

@@ -5,7 +5,7 @@ namespace Align.Data;
 /// <summary>Rows of PandaLM's test set (Wang et al. 2023): two responses to an instruction, and labels by people, 0 for a tie, 1 or 2 for the better response.</summary>
 internal static class PandaLm
 {
-    /// <summary>The pair of a row by the majority of its annotators; null where they agree on no winner.</summary>
+    /// <summary>The pair of a row by the majority of its annotators, which may be for a tie; null where there is no majority.</summary>
     public static PreferencePair? Pair(JsonRow row)
     {
         var instruction = Text(row, "instruction", isNeeded: true);
@@ -18,6 +18,7 @@ internal static class PandaLm
         var prompt = input.Length == 0 ? $"{instruction}\n" : $"{instruction}\n{input}\n";
         return HasMajority(1) ? new PreferencePair(prompt, first, second, row.Place)
             : HasMajority(2) ? new PreferencePair(prompt, second, first, row.Place)
+            : HasMajority(0) ? new PreferencePair(prompt, first, second, row.Place) { IsTie = true }
             : null;
 
         bool HasMajority(int label) => labels.Count(l => l == label) * 2 > labels.Length;

@@ -4,28 +4,104 @@ namespace Align.Data;
 
 /// <summary>
 /// Reads preference pairs in the field's conventions: <c>prompt</c>, <c>chosen</c> and <c>rejected</c> as text or as chat messages, with the prompt left
-/// out where both responses repeat it; and PandaLM's <c>instruction</c>, <c>input</c>, <c>response1</c>, <c>response2</c> with its annotators.
+/// out where both responses repeat it, and if wanted a <c>margin</c>, a <c>tie</c>, or a third response as <c>reference</c>; PandaLM's <c>instruction</c>,
+/// <c>input</c>, <c>response1</c>, <c>response2</c> with its annotators; and single responses as <c>prompt</c>, <c>completion</c> and <c>label</c>.
 /// </summary>
 internal sealed class PreferenceFile(string path, ChatTemplate template)
 {
     private const string Layouts = "A row has prompt, chosen and rejected, as text or as chat messages; or PandaLM's instruction, response1, response2 and annotators.";
 
-    /// <summary>How many rows were left out because their annotators agree on no winner; complete once the pairs are read.</summary>
+    private const string Judged = "A judged response has prompt, completion, as text or as chat messages, and label, true for a good one and false for a bad one.";
+
+    /// <summary>How many rows were left out because nobody wins, or their annotators do not agree; complete once the pairs are read.</summary>
     public int Ties { get; private set; }
 
     /// <summary>The pairs, read as they are asked for.</summary>
-    public IEnumerable<PreferencePair> Pairs()
+    /// <param name="withTies">Whether pairs are wanted of which neither response is better.</param>
+    public IEnumerable<PreferencePair> Pairs(bool withTies = false)
     {
         Ties = 0;
         foreach (var row in JsonRows.Read(path))
         {
-            var pair = row.Value.TryGetProperty("response1", out _) ? PandaLm.Pair(row) : Ordinary(row);
-            if (pair is null)
-                Ties++;
-            else
+            if (IsJudged(row))
+                throw new DataException($"{row.Place}: a response with a label, where pairs are wanted: it is for objectives over single responses, such as kto. {Layouts}");
+            if (Pair(row) is { } pair && (withTies || !pair.IsTie))
                 yield return pair;
+            else
+                Ties++;
         }
     }
+
+    /// <summary>Judged responses, and those of pairs, the preferred one as good and the other one as bad.</summary>
+    public IEnumerable<JudgedResponse> Responses()
+    {
+        Ties = 0;
+        foreach (var row in JsonRows.Read(path))
+        {
+            if (IsJudged(row))
+            {
+                yield return Response(row);
+            }
+            else if (Pair(row) is { IsTie: false } pair)
+            {
+                yield return new JudgedResponse(pair.Prompt, pair.Chosen, true, row.Place);
+                yield return new JudgedResponse(pair.Prompt, pair.Rejected, false, row.Place);
+            }
+            else
+            {
+                Ties++;
+            }
+        }
+    }
+
+    private static bool IsJudged(JsonRow row) => row.Value.TryGetProperty("completion", out _) && !row.Value.TryGetProperty("chosen", out _);
+
+    private PreferencePair? Pair(JsonRow row)
+    {
+        if (row.Value.TryGetProperty("response1", out _))
+            return PandaLm.Pair(row);
+        var pair = Ordinary(row);
+        return pair with { IsTie = Flag(row, "tie") ?? false, Margin = Number(row, "margin"), Gold = Gold(row) };
+    }
+
+    private JudgedResponse Response(JsonRow row)
+    {
+        var completion = Field(row, "completion");
+        row.Value.TryGetProperty("prompt", out var prompt);
+        var isGood = Flag(row, "label") ?? throw new DataException($"{row.Place}: there is no \"label\". {Judged}");
+        var response = completion.ValueKind switch
+        {
+            JsonValueKind.String => completion.GetString()!,
+            JsonValueKind.Array => template.Response(Messages(row, completion, "completion")),
+            _ => throw new DataException($"{row.Place}: \"completion\" is {Kinds.Name(completion)}. {Judged}"),
+        };
+        return prompt.ValueKind switch
+        {
+            JsonValueKind.Array => new JudgedResponse(template.Prompt(Messages(row, prompt, "prompt")), response, isGood, row.Place),
+            JsonValueKind.String when completion.ValueKind == JsonValueKind.Array => new JudgedResponse(template.Prompt([new ChatMessage("user", prompt.GetString()!)]), response, isGood, row.Place),
+            JsonValueKind.String => new JudgedResponse(prompt.GetString()!, response, isGood, row.Place),
+            _ => throw new DataException($"{row.Place}: \"prompt\" is {Kinds.Name(prompt)}. {Judged}"),
+        };
+    }
+
+    /// <summary>The third response of triple preferences, in TRL's column <c>reference</c>.</summary>
+    private string? Gold(JsonRow row) => !row.Value.TryGetProperty("reference", out var gold) || gold.ValueKind == JsonValueKind.Null ? null : gold.ValueKind switch
+    {
+        JsonValueKind.String => gold.GetString(),
+        JsonValueKind.Array => template.Response([.. Messages(row, gold, "reference").SkipWhile(m => m.Role != "assistant")]),
+        _ => throw new DataException($"{row.Place}: \"reference\" is {Kinds.Name(gold)}, not a response."),
+    };
+
+    private static bool? Flag(JsonRow row, string name) => !row.Value.TryGetProperty(name, out var flag) ? null : flag.ValueKind switch
+    {
+        JsonValueKind.True or JsonValueKind.False => flag.GetBoolean(),
+        JsonValueKind.Number when flag.TryGetInt32(out var number) && number is 0 or 1 => flag.GetInt32() == 1,
+        _ => throw new DataException($"{row.Place}: \"{name}\" is {flag.GetRawText()}, not true or false."),
+    };
+
+    private static double? Number(JsonRow row, string name) => !row.Value.TryGetProperty(name, out var number) || number.ValueKind == JsonValueKind.Null ? null
+        : number.ValueKind == JsonValueKind.Number ? number.GetDouble()
+        : throw new DataException($"{row.Place}: \"{name}\" is {number.GetRawText()}, not a number.");
 
     private PreferencePair Ordinary(JsonRow row)
     {

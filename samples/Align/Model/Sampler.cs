@@ -10,18 +10,20 @@ public static class Sampler
     /// <param name="prompts">The ids of each prompt, one or more.</param>
     /// <param name="options">How tokens are drawn.</param>
     /// <param name="generator">Where randomness comes from: equal generators draw equal tokens.</param>
+    /// <param name="mixed">Another model of the same vocabulary whose logits are mixed in, and their share: a geometric mixture of both distributions.</param>
     /// <returns>int64 [prompt token]: prompts with what follows, the token that ended a text included, padded on the right; and int64 [prompt], how many tokens of each row are not padding.</returns>
-    public static (Tensor Ids, Tensor Lengths) Generate(Llama model, IReadOnlyList<int[]> prompts, SamplingOptions options, Generator generator)
+    public static (Tensor Ids, Tensor Lengths) Generate(Llama model, IReadOnlyList<int[]> prompts, SamplingOptions options, Generator generator, (Llama Model, double Share)? mixed = null)
     {
         Validate(model.Config, prompts, options);
         using var off = no_grad();
         using var scope = NewDisposeScope();
         using var cache = new KeyValueCache(model, prompts.Count);
+        using var otherCache = mixed is { Model: var mixedModel } ? new KeyValueCache(mixedModel, prompts.Count) : null;
         var draw = new Draw(options, generator);
         var rows = prompts.Select(p => new List<int>(p)).ToArray();
         List<int> active = [.. Enumerable.Range(0, rows.Length).Where(r => MayGrow(r))];
         if (active.Count < rows.Length)
-            cache.Keep(active);
+            Keep(active);
         for (var first = true; active.Count > 0; first = false)
         {
             int[] drawn;
@@ -29,20 +31,30 @@ public static class Sampler
             {
                 // The whole prompts at first, then one token a step.
                 var read = active.Select(r => first ? prompts[r] : [rows[r][^1]]).ToArray();
-                drawn = draw.Next(model.Step(Padded(read, model), cache, [.. read.Select(r => r.Length)]));
+                var (ids, counts) = (Padded(read, model), (int[])[.. read.Select(r => r.Length)]);
+                var logits = model.Step(ids, cache, counts);
+                if (mixed is { } other)
+                    logits = logits.lerp(other.Model.Step(ids, otherCache!, counts).to(logits.dtype), tensor(other.Share, dtype: logits.dtype, device: logits.device));
+                drawn = draw.Next(logits);
             }
 
             for (var i = 0; i < active.Count; i++)
                 rows[active[i]].Add(drawn[i]);
             var kept = Enumerable.Range(0, active.Count).Where(i => drawn[i] != model.Config.End && drawn[i] != model.Config.Beginning && MayGrow(active[i])).ToArray();
             if (kept.Length is > 0 && kept.Length < active.Count)
-                cache.Keep(kept);
+                Keep(kept);
             active = [.. kept.Select(i => active[i])];
         }
 
         return (
             Padded(rows, model).MoveToOuterDisposeScope(),
             tensor([.. rows.Select(r => (long)r.Count)], device: model.Device).MoveToOuterDisposeScope());
+
+        void Keep(IReadOnlyList<int> kept)
+        {
+            cache.Keep(kept);
+            otherCache?.Keep(kept);
+        }
 
         bool MayGrow(int row) => rows[row].Count < Math.Min(prompts[row].Length + (long)options.MaximumTokens, model.Config.ContextLength);
     }

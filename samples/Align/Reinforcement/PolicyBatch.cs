@@ -28,6 +28,12 @@ internal sealed class PolicyBatch(PairBatch batch, Tensor old, Tensor reference,
     /// <summary>Advantages, of sequences or of tokens.</summary>
     public Tensor? Advantage { get; set; }
 
+    /// <summary>Rewards of sequences, less the divergence where the loss does not hold it.</summary>
+    public Tensor? Reward { get; set; }
+
+    /// <summary>The optimal values of the sequences' prompts, where an objective needs them.</summary>
+    public Tensor? Optimum { get; set; }
+
     /// <summary>What the critic should have said.</summary>
     public Tensor? Returns { get; set; }
 
@@ -47,5 +53,7 @@ internal sealed class PolicyBatch(PairBatch batch, Tensor old, Tensor reference,
         value?.Dispose();
         Advantage?.Dispose();
         Returns?.Dispose();
+        Reward?.Dispose();
+        Optimum?.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using Align.Model;
+using static TorchSharp.torch;
 
 namespace Align.Reinforcement;
 
@@ -25,6 +26,9 @@ internal sealed record PolicySettings
 
     /// <summary>The weight of the critic's loss.</summary>
     public double ValueWeight { get; init; } = 0.1;
+
+    /// <summary>The dtype of activations and gradients: that of the policy's parameters where null, or a lower one.</summary>
+    public ScalarType? Precision { get; init; }
 
     /// <summary>How responses are drawn.</summary>
     public SamplingOptions Sampling { get; init; } = new() { MaximumTokens = 48 };

@@ -14,9 +14,14 @@ namespace Align.Reinforcement;
 /// </summary>
 internal sealed class PolicyTask : ITrainingTask
 {
+    /// <summary>The scale of A*-PO's values, TRL's first beta.</summary>
+    private const double ValueScale = 0.5;
+
     private readonly Llama policy;
+    private readonly Llama working;
     private readonly Llama reference;
     private readonly ScalarHead? critic;
+    private readonly ScalarHead? workingCritic;
     private readonly ITokenizer tokenizer;
     private readonly IReadOnlyList<int[]> train;
     private readonly IReadOnlyList<int[]> heldOut;
@@ -36,16 +41,21 @@ internal sealed class PolicyTask : ITrainingTask
         this.settings = settings;
         this.seed = seed;
         objective = PolicyObjective.Named(settings.Objective);
-        reference = policy.Copy();
+        if (settings.BatchSize % settings.GroupSize != 0)
+            throw new ArgumentException($"{settings.BatchSize} sequences a forward pass are no whole groups of {settings.GroupSize}.", nameof(settings));
+        var precision = settings.Precision ?? policy.DType;
         critic = objective is null ? new ScalarHead(policy, null) : null;
+        workingCritic = critic is null ? null : LowerPrecision.Of(critic, precision);
+        working = workingCritic?.Body ?? LowerPrecision.Of(policy, precision);
+        reference = working.Copy();
         Random = new Generator((ulong)seed, policy.Device);
     }
 
     /// <inheritdoc/>
-    public nn.Module Module => critic is null ? policy : critic;
+    public nn.Module Module => (nn.Module?)critic ?? policy;
 
     /// <inheritdoc/>
-    public nn.Module Working => Module;
+    public nn.Module Working => (nn.Module?)workingCritic ?? working;
 
     /// <inheritdoc/>
     public IReadOnlyList<int> Lengths => [.. train.Select(p => p.Length)];
@@ -59,12 +69,14 @@ internal sealed class PolicyTask : ITrainingTask
     /// <inheritdoc/>
     public void Step(IReadOnlyList<int> examples, Optimisation optimisation, Averages metrics)
     {
-        var samples = Rollout.Of(policy, tokenizer, [.. examples.SelectMany(e => Enumerable.Repeat(train[e], settings.GroupSize))], settings.Sampling, Random);
+        var samples = Rollout.Of(working, tokenizer, [.. examples.SelectMany(e => Enumerable.Repeat(train[e], settings.GroupSize))], settings.Sampling, Random);
         var rewards = reward.Of(samples);
         var parts = samples.Chunk(settings.BatchSize).Select(Seen).ToArray();
         try
         {
             Judge(parts, rewards);
+            if (objective is { NeedsValue: true })
+                Value(parts, [.. examples.Select(e => train[e])]);
             for (var pass = 0; pass < settings.Reuse; pass++)
                 metrics.Add("grad_norm", Learn(parts, optimisation, metrics));
             Report(samples, rewards, parts, metrics);
@@ -77,15 +89,7 @@ internal sealed class PolicyTask : ITrainingTask
     }
 
     /// <inheritdoc/>
-    public void Evaluate(Averages metrics)
-    {
-        if (heldOut.Count == 0)
-            return;
-        using var generator = new Generator((ulong)seed + 2, policy.Device);
-        var samples = Rollout.Of(policy, tokenizer, heldOut, settings.Sampling, generator);
-        metrics.Add("reward", reward.Of(samples).Average());
-        metrics.Add("kl", Rollout.Kl(policy, reference, samples, settings.BatchSize).Mean);
-    }
+    public void Evaluate(Averages metrics) => Rollout.Evaluate(working, reference, tokenizer, heldOut, reward, settings, seed, metrics);
 
     /// <inheritdoc/>
     public void Save(string folder) => Checkpoint.SaveHuggingFace(folder, policy, tokenizer);
@@ -95,6 +99,10 @@ internal sealed class PolicyTask : ITrainingTask
     {
         reference.Dispose();
         Random.Dispose();
+        if (ReferenceEquals(working, policy))
+            return;
+        working.Dispose();
+        workingCritic?.Dispose();
     }
 
     /// <summary>Samples as tensors, with what the policy that drew them and the reference say of them.</summary>
@@ -103,10 +111,10 @@ internal sealed class PolicyTask : ITrainingTask
         using var none = no_grad();
         using var scope = NewDisposeScope();
         var batch = PairBatch.Of([.. samples.Select(s => (s.Prompt, s.Tokens))], device: policy.Device);
-        var hidden = policy.Hidden(batch.Tokens);
-        var old = Tokens.Fused.Select(policy.Head(hidden), batch.Labels, batch.IsCompletion, Temperature).logProbability;
-        var its = Tokens.Fused.Select(reference.forward(batch.Tokens), batch.Labels, batch.IsCompletion, Temperature).logProbability;
-        return new PolicyBatch(batch, old.DetachFromDisposeScope(), its.DetachFromDisposeScope(), critic?.Of(hidden).DetachFromDisposeScope()) { Samples = samples };
+        var hidden = working.Hidden(batch.Tokens);
+        var old = Tokens.Fused.Select(LowerPrecision.Raised(working.Head(hidden)), batch.Labels, batch.IsCompletion, Temperature).logProbability;
+        var its = Tokens.Fused.Select(LowerPrecision.Raised(reference.forward(batch.Tokens)), batch.Labels, batch.IsCompletion, Temperature).logProbability;
+        return new PolicyBatch(batch, old.DetachFromDisposeScope(), its.DetachFromDisposeScope(), workingCritic is null ? null : LowerPrecision.Raised(workingCritic.Of(hidden)).DetachFromDisposeScope()) { Samples = samples };
     }
 
     /// <summary>Advantages: of sequences by comparing a group, or of tokens by the critic.</summary>
@@ -118,12 +126,14 @@ internal sealed class PolicyTask : ITrainingTask
         if (objective is not null)
         {
             var net = objective.IsKlInLoss ? rewards : [.. rewards.Zip(kl, (r, k) => r - (settings.Beta * k))];
+            var rewardOf = tensor(net, dtype: policy.DType, device: policy.Device);
             var groups = tensor(net, [net.Length / settings.GroupSize, settings.GroupSize]);
             var advantages = PolicyGradient.GroupNormalised(groups, objective.ScalesRewards).flatten().to(policy.DType).to(policy.Device);
             var row = 0L;
             foreach (var part in parts)
             {
                 part.Advantage = advantages.slice(0, row, row + part.Samples.Count, 1).clone().DetachFromDisposeScope();
+                part.Reward = rewardOf.slice(0, row, row + part.Samples.Count, 1).clone().DetachFromDisposeScope();
                 row += part.Samples.Count;
             }
 
@@ -152,6 +162,19 @@ internal sealed class PolicyTask : ITrainingTask
         Whiten(parts);
     }
 
+    /// <summary>The optimal value of each prompt, <c>b log mean exp(reward / b)</c> over samples of the reference (Brantley et al. 2025, eq. 4).</summary>
+    private void Value(PolicyBatch[] parts, int[][] prompts)
+    {
+        var samples = Rollout.Of(reference, tokenizer, [.. prompts.SelectMany(p => Enumerable.Repeat(p, settings.GroupSize))], settings.Sampling, Random);
+        var values = reward.Of(samples).Chunk(settings.GroupSize).Select(group => ValueScale * Math.Log(group.Average(r => Math.Exp(r / ValueScale)))).ToArray();
+        var first = 0;
+        foreach (var part in parts)
+        {
+            part.Optimum = tensor(Enumerable.Range(first, part.Samples.Count).Select(row => values[row / settings.GroupSize]).ToArray(), dtype: policy.DType, device: policy.Device);
+            first += part.Samples.Count;
+        }
+    }
+
     /// <summary>Advantages of tokens get mean 0 and deviation 1 over the whole batch, as PPO's implementations have it.</summary>
     private static void Whiten(PolicyBatch[] parts)
     {
@@ -176,12 +199,17 @@ internal sealed class PolicyTask : ITrainingTask
         foreach (var part in parts)
         {
             using var scope = NewDisposeScope();
-            var hidden = policy.Hidden(part.Batch.Tokens);
-            var logs = Tokens.Fused.Select(policy.Head(hidden), part.Batch.Labels, part.Batch.IsCompletion, Temperature).logProbability;
+            var hidden = working.Hidden(part.Batch.Tokens);
+            var logs = Tokens.Fused.Select(LowerPrecision.Raised(working.Head(hidden)), part.Batch.Labels, part.Batch.IsCompletion, Temperature).logProbability;
             Tensor loss;
             if (objective is not null)
             {
-                var (own, clipped) = objective.Loss(new PolicyInputs(logs, part.Old, part.Reference, part.Advantage!, part.Batch.IsCompletion, settings.Beta, objective.IsTokenMean ? normaliser : null));
+                var (own, clipped) = objective.Loss(new PolicyInputs(logs, part.Old, part.Reference, part.Advantage!, part.Batch.IsCompletion, settings.Beta, objective.IsTokenMean ? normaliser : null)
+                {
+                    Reward = part.Reward!,
+                    Value = part.Optimum,
+                    GroupSize = settings.GroupSize,
+                });
                 using var share = tensor(objective.IsTokenMean ? 1.0 : (double)part.Samples.Count / sequences, dtype: own.dtype, device: own.device);
                 loss = own * share;
                 if (clipped is not null)
@@ -189,7 +217,7 @@ internal sealed class PolicyTask : ITrainingTask
             }
             else
             {
-                var r = TokenPolicyGradient.Fused.PpoWithValue(logs, part.Old, part.Advantage!, critic!.Of(hidden), part.Value!, part.Returns!, part.Batch.IsCompletion, normaliser, valueWeight: settings.ValueWeight);
+                var r = TokenPolicyGradient.Fused.PpoWithValue(logs, part.Old, part.Advantage!, LowerPrecision.Raised(workingCritic!.Of(hidden)), part.Value!, part.Returns!, part.Batch.IsCompletion, normaliser, valueWeight: settings.ValueWeight);
                 loss = r.loss;
                 metrics.Add("policy/clipfrac_avg", Number(r.policyClipShare), part.Batch.CompletionCount);
                 metrics.Add("loss/value_avg", Number(r.valueLoss) * parts.Length);

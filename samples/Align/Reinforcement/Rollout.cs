@@ -1,6 +1,7 @@
 using Align.Data;
 using Align.Model;
 using Align.Tokenizers;
+using Align.Training;
 using Dpo.Autodiff.Objectives;
 using static TorchSharp.torch;
 
@@ -10,10 +11,10 @@ namespace Align.Reinforcement;
 internal static class Rollout
 {
     /// <summary>Samples a response to each prompt.</summary>
-    public static IReadOnlyList<Response> Of(Llama policy, ITokenizer tokenizer, IReadOnlyList<int[]> prompts, SamplingOptions options, Generator generator)
+    public static IReadOnlyList<Response> Of(Llama policy, ITokenizer tokenizer, IReadOnlyList<int[]> prompts, SamplingOptions options, Generator generator, (Llama Model, double Share)? mixed = null)
     {
         using var scope = NewDisposeScope();
-        var (ids, lengths) = Sampler.Generate(policy, prompts, options, generator);
+        var (ids, lengths) = Sampler.Generate(policy, prompts, options, generator, mixed);
         var tokens = ids.cpu().data<long>().ToArray();
         var counts = lengths.cpu().data<long>().ToArray();
         var width = (int)ids.shape[1];
@@ -22,6 +23,17 @@ internal static class Rollout
             int[] response = [.. tokens.AsSpan(row * width + prompt.Length, (int)counts[row] - prompt.Length).ToArray().Select(t => (int)t)];
             return new Response(prompt, response, tokenizer.Decode(prompt), tokenizer.Decode(response, continues: true));
         })];
+    }
+
+    /// <summary>Reports the reward of responses to held-out prompts, and the divergence from the reference there; chance is the same each time.</summary>
+    public static void Evaluate(Llama policy, Llama reference, ITokenizer tokenizer, IReadOnlyList<int[]> prompts, IReward reward, PolicySettings settings, int seed, Averages metrics)
+    {
+        if (prompts.Count == 0)
+            return;
+        using var generator = new Generator((ulong)seed + 2, policy.Device);
+        var samples = Of(policy, tokenizer, prompts, settings.Sampling, generator);
+        metrics.Add("reward", reward.Of(samples).Average());
+        metrics.Add("kl", Kl(policy, reference, samples, settings.BatchSize).Mean);
     }
 
     /// <summary>
@@ -36,8 +48,8 @@ internal static class Rollout
         {
             using var scope = NewDisposeScope();
             using var batch = PairBatch.Of([.. part.Select(r => (r.Prompt, r.Tokens))], device: policy.Device);
-            var own = Tokens.Fused.Score(policy.forward(batch.Tokens), batch.Labels, batch.IsCompletion);
-            var other = Tokens.Fused.Score(reference.forward(batch.Tokens), batch.Labels, batch.IsCompletion);
+            var own = Tokens.Fused.Score(LowerPrecision.Raised(policy.forward(batch.Tokens)), batch.Labels, batch.IsCompletion);
+            var other = Tokens.Fused.Score(LowerPrecision.Raised(reference.forward(batch.Tokens)), batch.Labels, batch.IsCompletion);
             ratios.AddRange((own - other).to(ScalarType.Float64).cpu().data<double>());
         }
 

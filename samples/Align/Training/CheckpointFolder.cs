@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Align.Training;
 
 /// <summary>
-/// Checkpoints of a run, <c>checkpoint-N</c> after N steps: parameters, the optimiser's state, random numbers. The data's position follows from N. A checkpoint
+/// Checkpoints of a run, <c>checkpoint-N</c> after N steps: parameters, the optimiser's state, random numbers, a task's memory. The data's position follows from N. A checkpoint
 /// is written beside its place and then renamed: what bears the name is whole, whatever happens meanwhile.
 /// </summary>
 internal sealed class CheckpointFolder(string folder, string configuration, int keep)
@@ -35,7 +35,7 @@ internal sealed class CheckpointFolder(string folder, string configuration, int 
         optimisation.Save(System.IO.Path.Combine(draft, "optimizer.bin"));
         using (var random = task.Random?.get_state())
         {
-            var state = new State(step, configuration, random is null ? null : Convert.ToBase64String(random.cpu().bytes));
+            var state = new State(step, configuration, random is null ? null : Convert.ToBase64String(random.cpu().bytes), task.Memory);
             File.WriteAllText(System.IO.Path.Combine(draft, "trainer_state.json"), JsonSerializer.Serialize(state, Format.Json));
         }
 
@@ -66,6 +66,8 @@ internal sealed class CheckpointFolder(string folder, string configuration, int 
             optimisation.Refresh();
             if (task.Random is { } random && state.Random is { } text)
                 random.set_state(tensor(Convert.FromBase64String(text), dtype: ScalarType.Byte));
+            if (state.Memory is { Count: > 0 } memory)
+                task.Memory = memory;
             return state.Step;
         }
         catch (Exception exception) when (exception is IOException or JsonException or KeyNotFoundException)
@@ -79,5 +81,5 @@ internal sealed class CheckpointFolder(string folder, string configuration, int 
     private static int StepOf(string path) =>
         int.TryParse(System.IO.Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1;
 
-    private sealed record State(int Step, string Configuration, string? Random);
+    private sealed record State(int Step, string Configuration, string? Random, IReadOnlyList<double>? Memory = null);
 }

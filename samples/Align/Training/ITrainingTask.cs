@@ -17,6 +17,13 @@ internal interface ITrainingTask : IDisposable
     /// <summary>Where the task takes its random numbers from, if it needs any.</summary>
     torch.Generator? Random { get; }
 
+    /// <summary>Other numbers that a step leaves to the next; saved with checkpoints.</summary>
+    IReadOnlyList<double> Memory
+    {
+        get => [];
+        set { }
+    }
+
     /// <summary>Whether the loss is ln 2 as long as the policy is the reference.</summary>
     bool StartsAtLn2 { get; }
 

@@ -23,7 +23,14 @@ internal enum ReferenceNeed
 /// <param name="Beta">How strongly the policy is tied to the reference, or the scale of rewards.</param>
 /// <param name="LabelSmoothing">The share of labels that are taken to be flipped.</param>
 /// <param name="Normaliser">What a likelihood beside the preference is divided by, where a batch is learnt from in parts.</param>
-internal sealed record PairInputs(Tensor Logits, Tensor Labels, Tensor IsCompletion, Tensor? Reference, double Beta, double LabelSmoothing, Tensor? Normaliser);
+internal sealed record PairInputs(Tensor Logits, Tensor Labels, Tensor IsCompletion, Tensor? Reference, double Beta, double LabelSmoothing, Tensor? Normaliser)
+{
+    /// <summary>Whether neither response of a pair is better, [pair]; for objectives that take ties.</summary>
+    public Tensor? IsTie { get; init; }
+
+    /// <summary>Logits, labels and places of third responses, [pair goldToken ...]; for objectives that need them.</summary>
+    public (Tensor Logits, Tensor Labels, Tensor IsCompletion) Gold { get; init; }
+}
 
 /// <summary>What an objective over pairs returns: a loss in autograd's graph, and what trainers log.</summary>
 /// <param name="Loss">A mean over pairs.</param>
@@ -58,4 +65,10 @@ internal sealed record PairObjective(string Name, string Summary, ReferenceNeed 
 
     /// <summary>Whether it reads <see cref="PairInputs.LabelSmoothing"/>.</summary>
     public bool TakesLabelSmoothing { get; init; }
+
+    /// <summary>Whether pairs may be ties.</summary>
+    public bool TakesTies { get; init; }
+
+    /// <summary>Whether each pair needs a third response.</summary>
+    public bool NeedsGold { get; init; }
 }

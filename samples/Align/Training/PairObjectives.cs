@@ -20,10 +20,27 @@ internal static class PairObjectives
         .. FromSequences(),
     ];
 
+    /// <summary>What TRL calls the objectives that have another name here.</summary>
+    private static readonly Dictionary<string, string> Others = new(StringComparer.Ordinal)
+    {
+        ["sigmoid"] = "dpo",
+        ["exo-pair"] = "exo",
+        ["nca-pair"] = "nca",
+        ["sppo-hard"] = "sppo",
+        ["aot-pair"] = "aot",
+    };
+
     /// <summary>The objective of a name.</summary>
     public static PairObjective Named(string name) =>
-        All.FirstOrDefault(o => o.Name == name)
-        ?? throw new DataException($"No objective over pairs is called {name}: there are {string.Join(", ", All.Select(o => o.Name))}.");
+        All.FirstOrDefault(o => o.Name == Usual(name))
+        ?? throw new DataException($"No objective over pairs or single responses is called {name}: there are {string.Join(", ", All.Select(o => o.Name).Concat(JudgedObjectives.All.Select(o => o.Name)))}.");
+
+    /// <summary>The name used here for one of TRL's.</summary>
+    public static string Usual(string name)
+    {
+        var dashed = name.Replace('_', '-');
+        return Others.GetValueOrDefault(dashed, dashed);
+    }
 
     /// <summary>Objectives that read logits, so that log-probabilities, loss and gradient are one kernel.</summary>
     private static IEnumerable<PairObjective> FromLogits() =>
@@ -59,6 +76,12 @@ internal static class PairObjectives
             };
         })
         { IsSumOfPairs = false },
+        new("tpo", "Saeidi et al. 2024, with a third response", None, 0.01, i => Of(PreferenceFromLogits.Fused.Tpo(
+            i.Logits, i.Gold.Logits, i.Labels, i.Gold.Labels, i.IsCompletion, i.Gold.IsCompletion, i.Beta)))
+        { NeedsGold = true, IsSumOfPairs = false },
+        new("tpo-l", "TPO per token, with a margin", None, 2, i => Of(PreferenceFromLogits.Fused.Tpo(
+            i.Logits, i.Gold.Logits, i.Labels, i.Gold.Labels, i.IsCompletion, i.Gold.IsCompletion, i.Beta, lengthNormalised: true)))
+        { NeedsGold = true, IsSumOfPairs = false },
         new("slic", "Zhao et al. 2023, with a likelihood", None, 1, i => Of(PreferenceFromLogits.Fused.Slic(i.Logits, i.Labels, i.IsCompletion, i.Beta))) { IsSumOfPairs = false },
         new("sft", "the chosen responses' likelihood alone", None, 0, i =>
         {
@@ -66,6 +89,17 @@ internal static class PairObjectives
             return new PairResult(r.loss, null, null) { Metrics = [("entropy", r.entropy), ("mean_token_accuracy", r.tokenAccuracy)] };
         })
         { TakesLabelSmoothing = true },
+        new("focal", "the chosen responses' likelihood, of likely tokens less (Lin et al. 2017)", None, 0, i =>
+        {
+            var r = Preference.Fused.Focal(Chosen(i.Logits), Chosen(i.Labels), Chosen(i.IsCompletion), i.Normaliser);
+            return new PairResult(r.loss, null, null) { Metrics = [("nll_loss", r.nll), ("entropy", r.entropy)] };
+        }),
+        new("label-hinge", "the chosen responses' tokens before all others by a margin (Crammer and Singer 2001)", None, 0, i =>
+        {
+            var r = Preference.Fused.LabelHinge(Chosen(i.Logits), Chosen(i.Labels), Chosen(i.IsCompletion));
+            return new PairResult(r.loss, null, null) { Metrics = [("mean_token_accuracy", r.tokenAccuracy)] };
+        })
+        { IsSumOfPairs = false },
     ];
 
     /// <summary>Objectives that read log-probabilities of whole responses, which <c>Tokens.Score</c> computes from the logits.</summary>
@@ -80,11 +114,17 @@ internal static class PairObjectives
         OfSequences("sppo", "Wu et al. 2024, hard", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.Sppo(c, r, rc, rr, i.Beta))),
         OfSequences("exo", "Ji et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.Exo(c, r, rc, rr, i.Beta, i.LabelSmoothing > 0 ? i.LabelSmoothing : 1e-3))) with { TakesLabelSmoothing = true },
         OfSequences("nca", "Chen et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.Nca(c, r, rc, rr, i.Beta))),
-        OfSequences("bco", "Jung et al. 2024, for pairs", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.BcoPair(c, r, rc, rr, i.Beta))),
+        OfSequences("bco-pair", "BCO for pairs, Jung et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.BcoPair(c, r, rc, rr, i.Beta))),
         OfSequences("discopop", "Lu et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.DiscoPop(c, r, rc, rr, i.Beta))),
         OfSequences("aot", "Melnyk et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.Aot(c, r, rc, rr, i.Beta, i.LabelSmoothing))) with { StartsAtLn2 = true, TakesLabelSmoothing = true, IsSumOfPairs = false },
         OfSequences("aot-unpaired", "Melnyk et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.AotUnpaired(c, r, rc, rr, i.Beta, i.LabelSmoothing))) with { StartsAtLn2 = true, TakesLabelSmoothing = true, IsSumOfPairs = false },
         OfSequences("apo-zero", "D'Oosterlinck et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.ApoZero(c, r, rc, rr, i.Beta))),
+        OfSequences("dpo-davidson", "DPO with ties, Chen et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.DpoDavidson(c, r, rc, rr, i.IsTie!, i.Beta))) with { TakesTies = true },
+        OfSequences("dpo-rao-kupper", "DPO with ties, Chen et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.DpoRaoKupper(c, r, rc, rr, i.IsTie!, i.Beta))) with { TakesTies = true },
+        OfSequences("dpo-reference-free", "DPO's loss of the policy alone, rewards still against the reference", 0.1, (c, r, rc, rr, i) => Preference.Fused.Dpo(c, r, rc, rr, i.Beta, i.LabelSmoothing, referenceFree: true)) with { TakesLabelSmoothing = true },
+        WithoutReference("simpo-hinge", "SimPO's hinge", 2, average: true, (c, r, i) => Three(Preference.Fused.SimPo(c, r, i.Beta, loss: PairLoss.Hinge))),
+        WithoutReference("cpo-hinge", "CPO's hinge, without the likelihood", 0.1, average: false, (c, r, i) => Three(Preference.Fused.Cpo(c, r, null, i.Beta, loss: PairLoss.Hinge))),
+        WithoutReference("cpo-ipo", "CPO's square, without the likelihood", 0.1, average: true, (c, r, i) => Three(Preference.Fused.Cpo(c, r, null, i.Beta, loss: PairLoss.Square))),
         OfSequences("apo-down", "D'Oosterlinck et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.ApoDown(c, r, rc, rr, i.Beta))),
     ];
 
@@ -93,6 +133,18 @@ internal static class PairObjectives
         var (chosen, rejected) = Halves(Dpo.Autodiff.Objectives.Tokens.Fused.Score(inputs.Logits, inputs.Labels, inputs.IsCompletion));
         var (referenceChosen, referenceRejected) = Halves(inputs.Reference!);
         var (loss, chosenReward, rejectedReward) = objective(chosen, rejected, referenceChosen, referenceRejected, inputs);
+        return new PairResult(loss, chosenReward, rejectedReward, chosen.detach(), rejected.detach());
+    });
+
+    private static PairObjective WithoutReference(
+        string name,
+        string summary,
+        double beta,
+        bool average,
+        Func<Tensor, Tensor, PairInputs, (Tensor Loss, Tensor ChosenReward, Tensor RejectedReward)> objective) => new(name, summary, None, beta, inputs =>
+    {
+        var (chosen, rejected) = Halves(Dpo.Autodiff.Objectives.Tokens.Fused.Score(inputs.Logits, inputs.Labels, inputs.IsCompletion, average));
+        var (loss, chosenReward, rejectedReward) = objective(chosen, rejected, inputs);
         return new PairResult(loss, chosenReward, rejectedReward, chosen.detach(), rejected.detach());
     });
 

@@ -28,13 +28,14 @@ internal sealed class PreferenceTask : ITrainingTask
         this.heldOut = heldOut;
         this.settings = settings;
         objective = settings.Objective;
+        if (objective.NeedsGold && train.Concat(heldOut).Any(p => p.Gold is null))
+            throw new DataException($"The objective {objective.Name} needs a third response with every pair: \"reference\" beside prompt, chosen and rejected, better than both.");
+        working = LowerPrecision.Of(policy, settings.Precision);
         if (objective.Needs != ReferenceNeed.None)
         {
-            trainReferences = References.Of(policy, train, settings.BatchSize);
-            heldOutReferences = References.Of(policy, heldOut, settings.BatchSize);
+            trainReferences = References.Of(working, train, settings.BatchSize);
+            heldOutReferences = References.Of(working, heldOut, settings.BatchSize);
         }
-
-        working = settings.Precision == policy.DType ? policy : LowerPrecision.Of(policy, settings.Precision);
     }
 
     /// <inheritdoc/>
@@ -102,7 +103,14 @@ internal sealed class PreferenceTask : ITrainingTask
         var logits = working.forward(batch.Tokens);
         var dtype = policy.DType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         var reference = references?.Of(part, objective.Needs, batch, pairs, dtype);
-        var result = objective.Loss(new PairInputs(logits, batch.Labels, batch.IsCompletion, reference, settings.Beta, settings.LabelSmoothing, normaliser));
+        var inputs = new PairInputs(logits, batch.Labels, batch.IsCompletion, reference, settings.Beta, settings.LabelSmoothing, normaliser)
+        {
+            IsTie = objective.TakesTies ? tensor(part.Select(e => pairs[e].IsTie).ToArray(), device: policy.Device) : null,
+        };
+        using var gold = objective.NeedsGold ? PairBatch.Of([.. part.Select(e => (pairs[e].Prompt, pairs[e].Gold!))], device: policy.Device) : null;
+        if (gold is not null)
+            inputs = inputs with { Gold = (working.forward(gold.Tokens), gold.Labels, gold.IsCompletion) };
+        var result = objective.Loss(inputs);
         Report(result, batch, share, metrics);
         return result.Loss;
     }

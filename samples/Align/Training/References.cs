@@ -29,7 +29,7 @@ internal sealed class References
         {
             using var scope = NewDisposeScope();
             using var batch = PairBatch.Of([.. examples.Select(e => pairs[e])], reference.Device);
-            var (tokens, _) = Tokens.Fused.Select(reference.forward(batch.Tokens), batch.Labels, batch.IsCompletion);
+            var (tokens, _) = Tokens.Fused.Select(LowerPrecision.Raised(reference.forward(batch.Tokens)), batch.Labels, batch.IsCompletion);
             var values = tokens.to(ScalarType.Float64).cpu();
             for (var row = 0; row < examples.Length; row++)
             {

@@ -1,24 +1,24 @@
 using Align.Data;
 using Align.Tokenizers;
-using Dpo.Autodiff.Objectives;
 using static TorchSharp.torch;
 
 namespace Align.Training;
 
-/// <summary>Trains a reward model: the score of a response is the number at its last token, and pairs are compared as by Bradley and Terry.</summary>
+/// <summary>Trains a reward model: the score of a response is the number at its last token, and an objective says how scores make preferences.</summary>
 internal sealed class RewardTask(
     ScalarHead model,
     ITokenizer tokenizer,
     IReadOnlyList<EncodedPair> train,
     IReadOnlyList<EncodedPair> heldOut,
-    int batchSize,
-    double? centering) : ITrainingTask
+    RewardSettings settings) : ITrainingTask
 {
+    private readonly ScalarHead working = LowerPrecision.Of(model, settings.Precision);
+
     /// <inheritdoc/>
     public nn.Module Module => model;
 
     /// <inheritdoc/>
-    public nn.Module Working => model;
+    public nn.Module Working => working;
 
     /// <inheritdoc/>
     public IReadOnlyList<int> Lengths => [.. train.Select(p => p.Length)];
@@ -33,7 +33,7 @@ internal sealed class RewardTask(
     public void Step(IReadOnlyList<int> examples, Optimisation optimisation, Averages metrics)
     {
         optimisation.ZeroGrad();
-        foreach (var part in examples.Chunk(batchSize))
+        foreach (var part in examples.Chunk(settings.BatchSize))
         {
             using var scope = NewDisposeScope();
             var share = (double)part.Length / examples.Count;
@@ -48,7 +48,7 @@ internal sealed class RewardTask(
     /// <inheritdoc/>
     public void Evaluate(Averages metrics)
     {
-        foreach (var part in heldOut.OrderBy(p => p.Length).Chunk(batchSize))
+        foreach (var part in heldOut.OrderBy(p => p.Length).Chunk(settings.BatchSize))
         {
             using var scope = NewDisposeScope();
             Loss(part, (double)part.Length / heldOut.Count, metrics);
@@ -61,6 +61,10 @@ internal sealed class RewardTask(
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (ReferenceEquals(working, model))
+            return;
+        working.Body.Dispose();
+        working.Dispose();
     }
 
     /// <summary>The scores of the chosen responses, and of the rejected ones.</summary>
@@ -68,19 +72,39 @@ internal sealed class RewardTask(
     {
         long[] last = [.. pairs.Select(p => (long)p.Prompt.Length + p.Chosen.Length - 1), .. pairs.Select(p => (long)p.Prompt.Length + p.Rejected.Length - 1)];
         var places = tensor(last, device: batch.Tokens.device).unsqueeze(-1);
-        var scores = model.forward(batch.Tokens).gather(1, places).squeeze(-1).chunk(2, 0);
+        var scores = LowerPrecision.Raised(model.forward(batch.Tokens)).gather(1, places).squeeze(-1).chunk(2, 0);
         return (scores[0], scores[1]);
     }
 
     private Tensor Loss(IReadOnlyList<EncodedPair> pairs, double share, Averages metrics)
     {
         using var batch = PairBatch.Of(pairs, model.Body.Device);
-        var (chosen, rejected) = Scores(model, pairs, batch);
-        var (loss, margin, accuracy) = RewardModel.Fused.BradleyTerry(chosen, rejected, null, centering);
+        var (chosen, rejected) = Scores(working, pairs, batch);
+        var preference = tensor(pairs.Select(p => p.IsTie ? 0.0 : 1.0).ToArray(), dtype: chosen.dtype, device: chosen.device);
+        var margin = pairs.Any(p => p.Margin is not null) ? tensor(pairs.Select(p => p.Margin ?? 0).ToArray(), dtype: chosen.dtype, device: chosen.device) : null;
+        var loss = settings.Objective.Loss(new RewardInputs(chosen, rejected, preference, margin, settings.Centering));
         metrics.Add("loss", loss.to(ScalarType.Float64).item<double>(), share);
-        metrics.Add("accuracy", accuracy.to(ScalarType.Float64).item<double>(), share);
-        metrics.Add("margin", margin.to(ScalarType.Float64).item<double>(), share);
+        Report(pairs, Numbers(chosen), Numbers(rejected), metrics);
         metrics.Count("num_tokens", batch.TokenCount);
         return loss;
     }
+
+    /// <summary>Of ties no score can be in order.</summary>
+    private static void Report(IReadOnlyList<EncodedPair> pairs, double[] chosen, double[] rejected, Averages metrics)
+    {
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            if (pairs[i].IsTie)
+                continue;
+            metrics.Add("accuracy", chosen[i] > rejected[i] ? 1 : 0);
+            metrics.Add("margin", chosen[i] - rejected[i]);
+        }
+
+        double[] all = [.. chosen, .. rejected];
+        metrics.Add("min_reward", all.Min());
+        metrics.Add("mean_reward", all.Average(), all.Length);
+        metrics.Add("max_reward", all.Max());
+    }
+
+    private static double[] Numbers(Tensor values) => [.. values.detach().to(ScalarType.Float64).cpu().data<double>()];
 }

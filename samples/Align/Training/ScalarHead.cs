@@ -31,6 +31,15 @@ internal sealed class ScalarHead : nn.Module<Tensor, Tensor>
     /// <summary>The number at each place, [row token].</summary>
     public override Tensor forward(Tensor ids) => Of(body.Hidden(ids));
 
+    /// <summary>A copy, on a body of its own that does not learn.</summary>
+    public ScalarHead Copy()
+    {
+        var copy = new ScalarHead(body.Copy(), null);
+        using var off = no_grad();
+        copy.score.weight!.copy_(score.weight!);
+        return copy;
+    }
+
     /// <summary>The number at each place, of what the head reads there, [... width].</summary>
     public Tensor Of(Tensor hidden) => score.forward(hidden).squeeze(-1);
 

@@ -89,6 +89,59 @@ public sealed class PreferenceFileTests : IDisposable
         Assert.Equal(1, file.Ties);
     }
 
+    [Fact]
+    public void Ties_margins_and_third_responses_are_read_where_they_are()
+    {
+        var path = folder.File("p.jsonl", """
+            {"prompt": "Q", "chosen": "a", "rejected": "b", "margin": 2}
+            {"prompt": "Q", "chosen": "a", "rejected": "b", "tie": true}
+            {"prompt": "Q", "chosen": "a", "rejected": "b", "reference": "c", "tie": false}
+            {"instruction": "I", "response1": "a", "response2": "b", "annotator1": 0, "annotator2": 0, "annotator3": 2}
+            """);
+        var file = new PreferenceFile(path, ChatTemplate.Plain);
+        Assert.Equal([2.0, null], file.Pairs().Select(p => p.Margin));
+        Assert.Equal(2, file.Ties);
+        var all = file.Pairs(withTies: true).ToList();
+        Assert.Equal([false, true, false, true], all.Select(p => p.IsTie));
+        Assert.Equal([null, null, "c", null], all.Select(p => p.Gold));
+    }
+
+    [Fact]
+    public void Judged_responses_stand_alone_or_come_in_pairs()
+    {
+        var path = folder.File("p.jsonl", """
+            {"prompt": "Q", "completion": "a", "label": true}
+            {"prompt": [{"role": "user", "content": "Q"}], "completion": [{"role": "assistant", "content": "b"}], "label": false}
+            {"prompt": "Q", "chosen": "a", "rejected": "b"}
+            {"prompt": "Q", "chosen": "a", "rejected": "b", "tie": true}
+            """);
+        var file = new PreferenceFile(path, ChatTemplate.Plain);
+        Assert.Equal(
+            [
+                new JudgedResponse("Q", "a", true, $"{path}:1"),
+                new JudgedResponse("User: Q\nAssistant: ", "b", false, $"{path}:2"),
+                new JudgedResponse("Q", "a", true, $"{path}:3"),
+                new JudgedResponse("Q", "b", false, $"{path}:3"),
+            ],
+            file.Responses());
+        Assert.Equal(1, file.Ties);
+        var wrong = Assert.Throws<DataException>(() => file.Pairs().ToList()).Message;
+        Assert.StartsWith($"{path}:1: ", wrong);
+        Assert.Contains("kto", wrong);
+    }
+
+    [Theory]
+    [InlineData("{\"prompt\": \"Q\", \"completion\": \"a\"}", "there is no \"label\"")]
+    [InlineData("{\"prompt\": \"Q\", \"completion\": \"a\", \"label\": \"good\"}", "not true or false")]
+    [InlineData("{\"completion\": \"a\", \"label\": true}", "\"prompt\" is missing")]
+    [InlineData("{\"prompt\": \"Q\", \"completion\": 1, \"label\": true}", "\"completion\" is a number")]
+    public void What_is_wrong_with_a_judged_response_is_said(string text, string message)
+    {
+        var path = folder.File("bad.jsonl", text);
+        Assert.Contains($"{path}:1: ", Assert.Throws<DataException>(() => new PreferenceFile(path, ChatTemplate.Plain).Responses().ToList()).Message);
+        Assert.Contains(message, Assert.Throws<DataException>(() => new PreferenceFile(path, ChatTemplate.Plain).Responses().ToList()).Message);
+    }
+
     [SkippableFact]
     public void Pandalm_as_it_was_published()
     {

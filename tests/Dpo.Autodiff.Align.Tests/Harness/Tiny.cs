@@ -26,7 +26,7 @@ internal static class Tiny
     public static IReadOnlyList<EncodedPair> Pairs(int count, int seed)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => new EncodedPair(Tokens(random.Next(1, 6)), Tokens(random.Next(1, 8)), Tokens(random.Next(1, 8))))];
+        return [.. Enumerable.Range(0, count).Select(_ => new EncodedPair(Tokens(random.Next(1, 6)), Tokens(random.Next(1, 8)), Tokens(random.Next(1, 8))) { Gold = [4, 1] })];
 
         int[] Tokens(int length) => [.. Enumerable.Range(0, length).Select(_ => random.Next(2, Vocabulary))];
     }

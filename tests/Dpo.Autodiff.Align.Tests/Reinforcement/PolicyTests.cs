@@ -3,6 +3,7 @@ using Align.Reinforcement;
 using Align.Reporting;
 using Align.Training;
 using Dpo.Autodiff.Align.Tests.Harness;
+using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Align.Tests.Reinforcement;
 
@@ -10,26 +11,38 @@ public sealed class PolicyTests
 {
     private static readonly TrainingOptions Options = new() { Steps = 24, BatchSize = 4, LearningRate = 1e-2, Schedule = ScheduleKind.Constant, EvaluateEvery = int.MaxValue, SaveEvery = 5 };
 
-    public static TheoryData<string> Objectives => [PolicyObjective.Ppo, .. PolicyObjective.All.Select(o => o.Name)];
+    public static TheoryData<string, ScalarType> Objectives
+    {
+        get
+        {
+            var data = new TheoryData<string, ScalarType> { { "grpo", ScalarType.BFloat16 }, { PolicyObjective.Ppo, ScalarType.BFloat16 }, { "online-dpo", ScalarType.BFloat16 } };
+            foreach (var name in PolicyObjective.All.Select(o => o.Name).Concat(ComparisonObjective.All.Select(o => o.Name)).Append(PolicyObjective.Ppo))
+                data.Add(name, ScalarType.Float32);
+            return data;
+        }
+    }
 
     /// <summary>The share of a response's tokens that are 7: a twelfth at first, as the model knows nothing.</summary>
     private static readonly IReward Sevens = new TextReward("sevens", text => text.Split(' ') is { Length: > 0 } words ? words.Count(w => w == "7") / (double)words.Length : 0);
 
     [Theory]
     [MemberData(nameof(Objectives))]
-    public void Every_objective_raises_its_reward(string objective)
+    public void Every_objective_raises_its_reward(string objective, ScalarType precision)
     {
         using var policy = Tiny.Model(1);
         using var log = new RunLog();
-        using var task = Task(policy, objective, beta: 0.001);
+        using var task = Task(policy, objective, beta: 0.001, precision);
         new Trainer(Options, log).Run(task, new Unwatched(), resume: false, default);
         Assert.True(log.Last("eval_reward") > log.Of("eval_reward")[0].Value + 0.1, $"{log.Of("eval_reward")[0].Value:F3} to {log.Last("eval_reward"):F3}");
         Assert.True(log.Last("eval_kl") > 0);
+        Assert.All(policy.parameters(), p => Assert.Equal(ScalarType.Float32, p.dtype));
     }
 
     [Theory]
     [InlineData("grpo")]
     [InlineData("ppo")]
+    [InlineData("a2po")]
+    [InlineData("nash-md")]
     public void A_resumed_run_samples_what_the_uninterrupted_one_does(string objective)
     {
         using var folder = new TemporaryFolder();
@@ -75,23 +88,12 @@ public sealed class PolicyTests
         return Tiny.Parameters(policy);
     }
 
-    private static PolicyTask Task(Llama policy, string objective, double beta)
+    private static ITrainingTask Task(Llama policy, string objective, double beta, ScalarType? precision = null)
     {
         int[][] prompts = [.. Enumerable.Range(2, 10).Select(i => new[] { 0, i })];
-        var settings = new PolicySettings { Objective = objective, Beta = beta, GroupSize = 8, BatchSize = 16, Sampling = new SamplingOptions { MaximumTokens = 6 } };
-        return new PolicyTask(policy, new Tiny.Digits(), prompts[..8], prompts, Sevens, settings, seed: 3);
-    }
-
-    private sealed class Stopping(CancellationTokenSource stop, int? after) : ITrainingProgress
-    {
-        public void Report(int step, int total, Averages metrics)
-        {
-            if (step == after)
-                stop.Cancel();
-        }
-
-        public void Warn(string text)
-        {
-        }
+        var settings = new PolicySettings { Objective = objective, Beta = beta, Precision = precision, GroupSize = 8, BatchSize = 16, Sampling = new SamplingOptions { MaximumTokens = 6 } };
+        return ComparisonObjective.Find(objective) is { } comparison
+            ? new ComparisonTask(policy, new Tiny.Digits(), prompts[..8], prompts, Sevens, comparison, settings, seed: 3)
+            : new PolicyTask(policy, new Tiny.Digits(), prompts[..8], prompts, Sevens, settings, seed: 3);
     }
 }

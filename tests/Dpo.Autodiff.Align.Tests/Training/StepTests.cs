@@ -87,7 +87,8 @@ public sealed class StepTests
         var first = steps.Next()["loss"];
         for (var step = 0; step < 25; step++)
             steps.Next();
-        Assert.Equal(Math.Log(2), first!.Value, 0.02);
+        // The reference computes in bfloat16 too, so that nothing but a row's neighbours tells the two apart.
+        Assert.Equal(Math.Log(2), first!.Value, 5e-3);
         Assert.True(steps.Next()["loss"] < 0.6);
         Assert.All(policy.parameters(), p => Assert.Equal(ScalarType.Float32, p.dtype));
         Assert.NotEqual(before, Tiny.Parameters(policy));
