@@ -18,7 +18,7 @@ public static class SimdEmitter
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
         """;
 
-    internal const string WhereInStage = Where + "\n    where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount";
+    internal const string WhereInStage = Where + "\n    where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm";
 
     /// <summary>The text of the class.</summary>
     /// <param name="program">What it does.</param>

@@ -61,6 +61,9 @@ internal sealed class SimdKernel
     /// <summary>Whether a buffer is of its tensor's dtype, whichever that is.</summary>
     public bool IsStored(int buffer) => storage[buffer];
 
+    /// <summary>The tensors whose rows the loops inside an outermost one take in the form that they are compiled for.</summary>
+    public IReadOnlyList<int> RowsIn(SimdLoop outermost) => storage.RowsIn(outermost);
+
     /// <summary>Whether a product of matrices is added to the buffer by each tile: what the kernel gives of all tiles, and has not their axis.</summary>
     public bool IsAddedTo(int buffer) => Program.TiledAxis.Length > 0 && IsOutput(Program.Buffers[buffer])
         && Program.Buffers[buffer].Extents.FirstOrDefault() != Extent.Named(Program.TiledAxis)

@@ -12,6 +12,9 @@ internal sealed partial class SimdMethod
     private readonly Dictionary<(int Buffer, string Base), string> storedRows = [];
     private readonly Dictionary<SimdLoop, List<string>> flushes = [];
 
+    // By the name of a row: the loop that reads it first, and the one that reads it next.
+    private readonly Dictionary<string, (SimdLoop First, SimdLoop? Next)> readers = [];
+
     /// <summary>A place in memory.</summary>
     /// <param name="Reference">The buffer, or a row of it, as the operand of <c>ref</c>; of a stored one its name.</param>
     /// <param name="Index">The element of it: of type nint, or lanes.</param>
@@ -77,7 +80,7 @@ internal sealed partial class SimdMethod
             (ElementKind.Real, LaneLayout.One) => new Code($"V.Broadcast(ref {reference}, {index})"),
             (ElementKind.Integer, LaneLayout.One) => InLanes ? new($"{SimdExpressions.Lanes}.Create({Element(reference, index)})") : new(Element(reference, index)),
             (ElementKind.Boolean, LaneLayout.One) => new($"V.Condition({Element(reference, index)} != 0)"),
-            (ElementKind.Real, LaneLayout.Contiguous) => new($"V.Load(ref {reference}, {index}, count{Masked(predicate, isUniform)})"),
+            (ElementKind.Real, LaneLayout.Contiguous) => RowLoad(load.Buffer, place, Masked(predicate, isUniform)),
             (ElementKind.Integer, LaneLayout.Contiguous) when predicate is null || isUniform => new($"{SimdExpressions.Lanes}.Load(ref {reference}, {index}, count)"),
             (ElementKind.Boolean, LaneLayout.Contiguous) when predicate is null || isUniform => new($"V.LoadCondition(ref {reference}, {index}, count)"),
             (ElementKind.Integer, LaneLayout.Contiguous) => new($"{SimdExpressions.Namespace}LaneMemory.Gather(ref {reference}, {Where(predicate, $"{SimdExpressions.Lanes}.Sequence({index})")}, count)"),
@@ -94,6 +97,38 @@ internal sealed partial class SimdMethod
                 ? new($"{SimdExpressions.Lanes}.Where(V.ToCondition({predicate}), {code.Text}, default)")
                 : Code.Compound($"V.AnyLane({predicate}) ? {code.Text} & {predicate} : default");
     }
+
+    /// <summary>Neighbours, in the form of the stage's rows where they are of one.</summary>
+    private Code RowLoad(int buffer, Place place, string condition)
+    {
+        if (!place.IsRow || !InForm(buffer))
+            return new($"V.Load(ref {place.Reference}, {place.Index}, count{condition})");
+        Prefetch(buffer, place);
+        return new($"L.Load<T, V>(ref {place.Reference}, {place.Index}, count{condition})");
+    }
+
+    /// <summary>
+    /// A loop that finds its row in the cache, because another has read it, leaves the memory idle: it fetches the row that comes next, which
+    /// the first loop then finds there too.
+    /// </summary>
+    private void Prefetch(int buffer, Place place)
+    {
+        var loop = VectorLoop!;
+        if (!readers.TryGetValue(place.Reference, out var known))
+        {
+            readers[place.Reference] = (loop, null);
+            return;
+        }
+
+        if (loop == known.First || known.Next is not null)
+            return;
+        readers[place.Reference] = (known.First, loop);
+        var length = ExtentOf(program.Buffers[buffer].Extents.Last(e => !e.IsOne));
+        writer.Line($"L.Prefetch(ref {place.Reference}, {place.Index} + {length.Operand});");
+    }
+
+    /// <summary>Whether the buffer's rows are taken in the form that the stage is compiled for.</summary>
+    private bool InForm(int buffer) => open.Count > 0 && kernel.RowsIn(open[0]).Contains(buffer);
 
     private Code StoredLoad(ElementKind kind, Place place, string? predicate, bool isUniform)
     {
@@ -134,14 +169,14 @@ internal sealed partial class SimdMethod
         var isUniform = store.Predicate is { } q && !IsLanes(q);
         FlushPending(loadsOnly: true);
         var condition = isUniform ? null : predicate;
-        var text = kernel.IsStored(store.Buffer) && !place.IsRow ? StoredStore(place, value, condition) : StoreText(buffer.Kind, place, value, condition);
+        var text = kernel.IsStored(store.Buffer) && !place.IsRow ? StoredStore(place, value, condition) : StoreText(buffer.Kind, place, value, condition, place.IsRow && InForm(store.Buffer));
         if (predicate is not null && (isUniform || place.Lanes == LaneLayout.One))
             writer.Line($"if (V.AnyLane({predicate}))\n    {text}");
         else
             writer.Line(text);
     }
 
-    private string StoreText(ElementKind kind, Place place, Code value, string? predicate)
+    private string StoreText(ElementKind kind, Place place, Code value, string? predicate, bool inForm = false)
     {
         var (reference, index) = (place.Reference, place.Index);
         switch (kind, place.Lanes)
@@ -155,7 +190,7 @@ internal sealed partial class SimdMethod
                 return $"{Element(reference, index)} = V.AnyLane({value.Text}) ? (byte)1 : (byte)0;";
             case (ElementKind.Real, LaneLayout.Contiguous):
                 var last = predicate ?? place.Streaming;
-                return $"V.Store({value.Text}, ref {reference}, {index}, count{(last.Length > 0 ? ", " + last : "")});";
+                return $"{(inForm ? "L" : "V")}.Store({value.Text}, ref {reference}, {index}, count{(last.Length > 0 ? ", " + last : "")});";
             case (ElementKind.Integer, LaneLayout.Contiguous) when predicate is null:
                 return $"{SimdExpressions.Lanes}.Store({value.Text}, ref {reference}, {index}, count);";
             case (ElementKind.Boolean, LaneLayout.Contiguous) when predicate is null:
@@ -330,7 +365,7 @@ internal sealed partial class SimdMethod
         var length = ExtentOf(extents.Last(e => !e.IsOne)).Text;
         var written = program.Buffers[buffer].Role == BufferRole.Input ? "" : ", " + Length(program.Buffers[buffer]).Text;
         return storedRows[(buffer, start)] = Head(
-            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", SimdExpressions.Namespace + "StoredRows<T>", n => $"var {n} = frame.Rows<T>({Text(buffer)}, {length}{written});");
+            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", SimdExpressions.Namespace + "StoredRows<T>", n => $"var {n} = frame.Rows<{(InForm(buffer) ? "T, L" : "T")}>({Text(buffer)}, {length}{written});");
     }
 
     private void FlushAfter(SimdLoop loop, string line)
@@ -357,7 +392,8 @@ internal sealed partial class SimdMethod
     private Func<string, string> WithLength(int buffer)
     {
         var length = Length(program.Buffers[buffer]).Text;
-        return n => $"var {n} = frame.Streams<T>({Text(buffer)}, {length});";
+        var form = InForm(buffer) ? "T, L" : "T";
+        return n => $"var {n} = frame.Streams<{form}>({Text(buffer)}, {length});";
     }
 
     private Place PlaceOf(int buffer, EquatableArray<IndexExpression> index, int? predicate)

@@ -90,6 +90,9 @@ internal sealed partial class SimdMethod
                 arguments.Add("inner: " + inner);
         }
 
+        if (kernel.RowsIn(loop) is { Count: > 0 } rows)
+            arguments.Add($"rows: [{string.Join(", ", rows.Select(r => Text(r)))}]");
+
         writer.Line($"frame.ForEachBlock<{name}, T, V>({string.Join(", ", arguments)});");
         CombineBlocks(loop);
     }

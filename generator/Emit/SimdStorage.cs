@@ -8,13 +8,15 @@ namespace Dpo.Autodiff.Generator.Emit;
 /// or in whole rows. The others are converted as a whole before it runs, or after.
 /// </summary>
 /// <remarks>
-/// What is written is written once and not looked at again: partial sums would be rounded each time. Vector loops find nothing but rows
-/// in their own type (a check at each access would slow them down), so a row that they run over is converted before or after them.
+/// What is written is written once and not looked at again: partial sums would be rounded each time. Vector loops find rows in the one
+/// form that they are compiled for (a check at each access would slow them down), so a row that is of another dtype is converted before
+/// or after them.
 /// </remarks>
 internal sealed class SimdStorage
 {
     private readonly SimdKernel kernel;
     private readonly bool[] stored;
+    private readonly Dictionary<SimdLoop, HashSet<int>> rows = [];
 
     public SimdStorage(SimdKernel kernel)
     {
@@ -30,6 +32,19 @@ internal sealed class SimdStorage
     }
 
     public bool this[int buffer] => stored[buffer];
+
+    /// <summary>
+    /// The tensors whose rows the loops inside an outermost one take as they are in memory: those with most axes. There the time goes,
+    /// and smaller ones beside them may be of another dtype without slowing them down.
+    /// </summary>
+    public IReadOnlyList<int> RowsIn(SimdLoop outermost)
+    {
+        if (!kernel.IsBlock(outermost) || !rows.TryGetValue(outermost, out var all))
+            return [];
+        int Axes(int buffer) => kernel.Program.Buffers[buffer].Extents.Count(e => !e.IsOne);
+        var own = all.Where(b => stored[b]).OrderBy(b => b).ToArray();
+        return own.Where(b => Axes(b) == own.Max(Axes)).ToArray();
+    }
 
     private void Walk(IEnumerable<SimdNode> nodes, List<SimdLoop> path)
     {
@@ -64,7 +79,14 @@ internal sealed class SimdStorage
             return false;
         if (path.FirstOrDefault(l => l.Variable.IsVector) is not { } lanes || kernel.Program.Buffers[buffer].Kind == ElementKind.Integer)
             return true;
-        return IsScattered(buffer, index, lanes) || IsRow(buffer, index, lanes, path, SimdTree.Predicate(node), isWritten);
+        if (IsScattered(buffer, index, lanes))
+            return true;
+        if (!IsRow(buffer, index, lanes, path, SimdTree.Predicate(node), isWritten))
+            return false;
+        if (!rows.TryGetValue(path[0], out var found))
+            rows[path[0]] = found = [];
+        found.Add(buffer);
+        return true;
     }
 
     /// <summary>Whether the lanes are neither neighbours nor one place, so that each is found by its index.</summary>

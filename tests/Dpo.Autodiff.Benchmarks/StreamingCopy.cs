@@ -61,7 +61,7 @@ internal sealed unsafe class StreamingCopy : IDisposable
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             var source = (byte*)Unsafe.AsPointer(ref frame.Real<T>(0)) + (begin * sizeof(T));
             var target = (byte*)Unsafe.AsPointer(ref frame.Real<T>(1)) + (begin * sizeof(T));

@@ -76,3 +76,52 @@ internal static class HalfPrecision
         where T : unmanaged
         where V : struct, IVector<V, T> => V.Broadcast(Unsafe.BitCast<float, T>(BitConverter.UInt32BitsToSingle(bits)));
 }
+
+/// <summary>A 16-bit format of numbers.</summary>
+internal interface IHalfFormat
+{
+    /// <summary>Its name among the storages.</summary>
+    static abstract StorageType Storage { get; }
+
+    /// <summary>Lanes of float from lanes of bits.</summary>
+    static abstract V Widen<T, V>(V bits)
+        where T : unmanaged
+        where V : struct, IVector<V, T>;
+
+    /// <summary>Lanes of bits from lanes of float.</summary>
+    static abstract V Narrow<T, V>(V value)
+        where T : unmanaged
+        where V : struct, IVector<V, T>;
+}
+
+/// <summary>float32 without its lower half.</summary>
+internal readonly struct BFloat16Format : IHalfFormat
+{
+    public static StorageType Storage => StorageType.BFloat16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Widen<T, V>(V bits)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => HalfPrecision.FromBFloat16<T, V>(bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Narrow<T, V>(V value)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => HalfPrecision.ToBFloat16<T, V>(value);
+}
+
+/// <summary>binary16 of IEEE 754.</summary>
+internal readonly struct Float16Format : IHalfFormat
+{
+    public static StorageType Storage => StorageType.Float16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Widen<T, V>(V bits)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => HalfPrecision.FromFloat16<T, V>(bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Narrow<T, V>(V value)
+        where T : unmanaged
+        where V : struct, IVector<V, T> => HalfPrecision.ToFloat16<T, V>(value);
+}

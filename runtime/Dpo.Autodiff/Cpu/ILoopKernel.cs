@@ -23,9 +23,9 @@ public interface ILoopStage
     /// <param name="block">The block's number, which names its partial results.</param>
     /// <typeparam name="T">The compute type.</typeparam>
     /// <typeparam name="V">The machine's vector of it.</typeparam>
-    /// <typeparam name="L">The lanes that each iteration of a vector loop fills.</typeparam>
+    /// <typeparam name="L">The form of its vector loops.</typeparam>
     static abstract void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
-        where L : struct, ILaneCount;
+        where L : struct, ILoopForm;
 }

@@ -31,6 +31,7 @@ public unsafe ref struct KernelFrame
     private int blocks;
     private bool isLanes;
     private nint inner;
+    private StorageType rows;
 
     internal KernelFrame(KernelBuffer* buffers, long* extents, double* scalars, ulong needs, KernelFault* fault)
     {
@@ -61,7 +62,12 @@ public unsafe ref struct KernelFrame
     /// <param name="length">The elements of a row.</param>
     /// <param name="written">The elements of the tensor, where rows are written: those of a large one are best written past the cache.</param>
     public readonly StoredRows<T> Rows<T>(int buffer, nint length, nint written = 0)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => new(buffers[buffer], length, written >= StreamingBytes / sizeof(short));
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Rows<T, LanesLeft>(buffer, length, written);
+
+    /// <summary>As the other, of a tensor whose rows the stage's loops take in its form.</summary>
+    public readonly StoredRows<T> Rows<T, L>(int buffer, nint length, nint written = 0)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        where L : struct, ILoopForm => new(buffers[buffer], length, written >= StreamingBytes / sizeof(short), L.Storage);
 
     /// <summary>A buffer of whole numbers from element <paramref name="start"/> on.</summary>
     public readonly ref long Index(int buffer, nint start) => ref Unsafe.AsRef<long>((long*)buffers[buffer].Address + start);
@@ -86,7 +92,13 @@ public unsafe ref struct KernelFrame
 
     /// <summary>Whether a buffer of <paramref name="length"/> elements is so large that it is best written past the cache, and can be.</summary>
     public readonly bool Streams<T>(int buffer, nint length)
-        where T : unmanaged => length >= StreamingBytes / sizeof(T) && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == StorageType.Own;
+        where T : unmanaged => Streams<T, LanesLeft>(buffer, length);
+
+    /// <summary>As the other, of a tensor whose rows the stage's loops take in its form.</summary>
+    public readonly bool Streams<T, L>(int buffer, nint length)
+        where T : unmanaged
+        where L : struct, ILoopForm =>
+        length >= StreamingBytes / StoredMemory.Bytes<T>(L.Storage) && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == L.Storage;
 
     /// <summary>Whether a row of a buffer that streams may be streamed too: it must begin where a vector may.</summary>
     public static bool IsAligned<T>(ref T row)
@@ -118,16 +130,17 @@ public unsafe ref struct KernelFrame
     /// <param name="accumulators">How many partial results each block leaves.</param>
     /// <param name="isLanes">Whether iterations run in lanes, so that every block but the last must fill its vectors.</param>
     /// <param name="inner">The lengths of the loops inside that run in lanes, combined bit by bit: a multiple of the vector's lanes only where each of them is.</param>
+    /// <param name="rows">The tensors whose rows the loops inside take in the stage's form.</param>
     /// <typeparam name="TStage">The stage.</typeparam>
     /// <typeparam name="T">The compute type.</typeparam>
     /// <typeparam name="V">The machine's vector of it.</typeparam>
-    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true, nint inner = 0)
+    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true, nint inner = 0, ReadOnlySpan<int> rows = default)
         where TStage : ILoopStage
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
     {
         var size = BlockSize(extent, elements, isLanes ? 64 : 1);
-        (this.isLanes, this.inner) = (isLanes, inner);
+        (this.isLanes, this.inner, this.rows) = (isLanes, inner, typeof(T) == typeof(float) ? StorageOf(rows) : StorageType.Own);
         blocks = (int)((extent + size - 1) / size);
         if (accumulators > 0)
         {
@@ -293,8 +306,39 @@ public unsafe ref struct KernelFrame
         where V : struct, IVector<V, T>
     {
         if ((frame.isLanes ? end - begin : frame.inner) % V.Count == 0)
-            TStage.Run<T, V, AllLanes>(ref frame, begin, end, block);
+            RunForm<TStage, T, V, AllLanes>(ref frame, begin, end, block);
         else
-            TStage.Run<T, V, LanesLeft>(ref frame, begin, end, block);
+            RunForm<TStage, T, V, LanesLeft>(ref frame, begin, end, block);
+    }
+
+    private static void RunForm<TStage, T, V, TLanes>(ref KernelFrame frame, nint begin, nint end, int block)
+        where TStage : ILoopStage
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        where V : struct, IVector<V, T>
+        where TLanes : struct, ILoopForm
+    {
+        if (typeof(T) != typeof(float) || frame.rows == StorageType.Own)
+            TStage.Run<T, V, TLanes>(ref frame, begin, end, block);
+        else if (frame.rows == StorageType.BFloat16)
+            TStage.Run<T, V, HalfRows<TLanes, BFloat16Format>>(ref frame, begin, end, block);
+        else
+            TStage.Run<T, V, HalfRows<TLanes, Float16Format>>(ref frame, begin, end, block);
+    }
+
+    /// <summary>The 16-bit format that the rows of all these tensors have, of those that are there; the compute type where they differ.</summary>
+    private readonly StorageType StorageOf(ReadOnlySpan<int> rows)
+    {
+        var common = StorageType.Own;
+        foreach (var row in rows)
+        {
+            if (buffers[row].Address == 0)
+                continue;
+            var storage = StoredMemory.StorageOf(buffers[row]);
+            if (storage is not (StorageType.BFloat16 or StorageType.Float16) || (common != StorageType.Own && common != storage))
+                return StorageType.Own;
+            common = storage;
+        }
+
+        return common;
     }
 }

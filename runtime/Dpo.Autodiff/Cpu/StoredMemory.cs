@@ -55,16 +55,24 @@ internal static unsafe class StoredMemory
         }
     }
 
-    /// <summary>A row: where it is if it is of the type that is asked for, or converted.</summary>
+    /// <summary>What a buffer's elements are in memory, of one whose rows lie apart too.</summary>
+    internal static StorageType StorageOf(KernelBuffer buffer) =>
+        buffer.Storage == StorageType.Strided ? ((StridedTensor*)buffer.Address)->Storage : buffer.Storage;
+
+    /// <summary>The size of an element, of the compute type or one of 16 bits.</summary>
+    internal static int Bytes<T>(StorageType storage)
+        where T : unmanaged => storage == StorageType.Own ? sizeof(T) : sizeof(ushort);
+
+    /// <summary>A row: where it is if its elements are what is asked for, or converted.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static T* Row<T, V>(KernelBuffer buffer, nint start, T* converted, nint length)
+    internal static T* Row<T, V>(KernelBuffer buffer, nint start, T* converted, nint length, StorageType wanted)
         where T : unmanaged, INumber<T>
         where V : struct, IVector<V, T>
     {
         if (buffer.Storage == StorageType.Strided)
             Locate(ref buffer, ref start);
-        if (buffer.Storage == (typeof(T) == typeof(float) ? StorageType.Float32 : StorageType.Float64))
-            return (T*)buffer.Address + start;
+        if (buffer.Storage == (wanted != StorageType.Own ? wanted : typeof(T) == typeof(float) ? StorageType.Float32 : StorageType.Float64))
+            return (T*)(buffer.Address + (start * Bytes<T>(wanted)));
         ReadRow<T, V>(buffer, start, converted, length);
         return converted;
     }

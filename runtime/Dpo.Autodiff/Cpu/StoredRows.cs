@@ -4,13 +4,13 @@ using System.Runtime.CompilerServices;
 namespace Dpo.Autodiff.Cpu;
 
 /// <summary>
-/// Rows of a tensor that a kernel's inner loops run over, as memory of the compute type: the tensor's own where that is its dtype;
-/// elsewhere a row's worth of workspace, which stays in the cache, that the row is converted into before it is read, or out of after it
-/// was written. What is written is rounded once, to nearest, ties to even.
+/// Rows of a tensor that a kernel's inner loops run over, in the form that the loops take: the tensor's own memory where that is its
+/// dtype; elsewhere a row's worth of workspace, which stays in the cache, that the row is converted into before it is read, or out of
+/// after it was written. What is written is rounded once, to nearest, ties to even.
 /// </summary>
 /// <remarks>
-/// One kernel serves every dtype, at full speed for its own: a loop that asked at each access, however predictably, would lose more than
-/// the conversion of a row costs, and a kernel for each combination of dtypes would be a family of them.
+/// One kernel serves every dtype: at full speed where the large tensors are all of the compute type, or all bfloat16 or float16, and at
+/// the price of converting rows where they are mixed. A kernel for each combination of dtypes would be a family of them.
 /// </remarks>
 /// <typeparam name="T">The compute type.</typeparam>
 public readonly unsafe struct StoredRows<T>
@@ -19,14 +19,18 @@ public readonly unsafe struct StoredRows<T>
     private readonly KernelBuffer buffer;
     private readonly T* converted;
     private readonly nint length;
+    private readonly nint bytes;
+    private readonly StorageType form;
     private readonly bool streams;
 
-    internal StoredRows(KernelBuffer buffer, nint length, bool streams)
+    internal StoredRows(KernelBuffer buffer, nint length, bool streams, StorageType form)
     {
         this.buffer = buffer;
         this.length = length;
         this.streams = streams;
-        if (buffer.Storage != StorageType.Own)
+        this.form = form;
+        bytes = StoredMemory.Bytes<T>(form);
+        if (buffer.Storage != form)
             converted = (T*)Workspace.Current.Take(checked(length * sizeof(T)));
     }
 
@@ -36,8 +40,8 @@ public readonly unsafe struct StoredRows<T>
         where V : struct, IVector<V, T>
     {
         if (converted is null)
-            return ref *((T*)buffer.Address + start);
-        return ref *StoredMemory.Row<T, V>(buffer, start, converted, length);
+            return ref *(T*)(buffer.Address + (start * bytes));
+        return ref *StoredMemory.Row<T, V>(buffer, start, converted, length, form);
     }
 
     /// <summary>The row that begins at element <paramref name="start"/>, to be written whole.</summary>
@@ -45,7 +49,7 @@ public readonly unsafe struct StoredRows<T>
     public ref T Write(nint start)
     {
         if (converted is null)
-            return ref *((T*)buffer.Address + start);
+            return ref *(T*)(buffer.Address + (start * bytes));
         return ref *converted;
     }
 

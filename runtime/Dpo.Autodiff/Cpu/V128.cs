@@ -106,9 +106,12 @@ public readonly unsafe struct V128<T> : IVector<V128<T>, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128<T> IsEqual(long first, long value)
     {
+        // Among many vectors one has the lane: that is foreseen, and costs the others nothing.
         var lane = (ulong)value - (ulong)first;
+        if (lane >= (ulong)Count)
+            return default;
         return new(typeof(T) == typeof(float)
-            ? Vector128.Equals(Vector128<int>.Indices, Vector128.Create(lane < (ulong)Count ? (int)lane : -1)).As<int, T>()
+            ? Vector128.Equals(Vector128<int>.Indices, Vector128.Create((int)lane)).As<int, T>()
             : Vector128.Equals(Vector128<long>.Indices, Vector128.Create((long)lane)).As<long, T>());
     }
 

@@ -106,9 +106,12 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256<T> IsEqual(long first, long value)
     {
+        // Among many vectors one has the lane: that is foreseen, and costs the others nothing.
         var lane = (ulong)value - (ulong)first;
+        if (lane >= (ulong)Count)
+            return default;
         return new(typeof(T) == typeof(float)
-            ? Vector256.Equals(Vector256<int>.Indices, Vector256.Create(lane < (ulong)Count ? (int)lane : -1)).As<int, T>()
+            ? Vector256.Equals(Vector256<int>.Indices, Vector256.Create((int)lane)).As<int, T>()
             : Vector256.Equals(Vector256<long>.Indices, Vector256.Create((long)lane)).As<long, T>());
     }
 

@@ -106,9 +106,12 @@ public readonly unsafe struct V512<T> : IVector<V512<T>, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512<T> IsEqual(long first, long value)
     {
+        // Among many vectors one has the lane: that is foreseen, and costs the others nothing.
         var lane = (ulong)value - (ulong)first;
+        if (lane >= (ulong)Count)
+            return default;
         return new(typeof(T) == typeof(float)
-            ? Vector512.Equals(Vector512<int>.Indices, Vector512.Create(lane < (ulong)Count ? (int)lane : -1)).As<int, T>()
+            ? Vector512.Equals(Vector512<int>.Indices, Vector512.Create((int)lane)).As<int, T>()
             : Vector512.Equals(Vector512<long>.Indices, Vector512.Create((long)lane)).As<long, T>());
     }
 

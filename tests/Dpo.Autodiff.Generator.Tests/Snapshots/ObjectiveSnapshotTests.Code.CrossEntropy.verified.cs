@@ -118,7 +118,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var valueOut = frame.Reals<T>(2);
         ref var sum17 = ref frame.Real<T>(5);
         ref var sum18 = ref frame.Real<T>(6);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0]);
         sum18 = T.CreateTruncating(frame.Sum(0));
         sum17 = T.CreateTruncating(frame.Sum(1));
         var sum17Value = V.Broadcast(ref sum17, 0);
@@ -136,12 +136,12 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var vocabCount = frame.Extent(1);
             var logits = frame.Reals<T>(0);
             var label = frame.Integers(1);
-            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var logitsRows = frame.Rows<T, L>(0, vocabCount);
             var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
@@ -154,7 +154,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
                 OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
                 var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V, L>(vocabCount, ref sum6, ref logitsRow, max2Value);
+                OverVocab1<T, V, L>(vocabCount, ref logitsRow, ref sum6, max2Value);
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v9Index = frame.InRange(1, v9, vocabCount, V.AnyLane(v1));
                 var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v9Index + token * vocabCount) : default) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
@@ -168,28 +168,29 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         private static void OverVocab0<T, V, L>(nint vocabCount, ref V max2Total, ref T logitsRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var max2 = max2Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
+                max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, L.Load<T, V>(ref logitsRow, vocab, count), count);
             }
             max2Total = max2;
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V max2Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, V max2Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var sum6 = sum6Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max2Value), count);
+                L.Prefetch(ref logitsRow, vocab + vocabCount);
+                sum6.Add(V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max2Value), count);
             }
             sum6Total = sum6;
         }
@@ -214,12 +215,12 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var valueOut = frame.Reals<T>(3);
         ref var sum18 = ref frame.Real<T>(9);
         ref var sum19 = ref frame.Real<T>(10);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0]);
         sum19 = T.CreateTruncating(frame.Sum(0));
         sum18 = T.CreateTruncating(frame.Sum(1));
         if (needsLogits)
         {
-            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount);
+            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 4]);
         }
         var sum18Value = V.Broadcast(ref sum18, 0);
         var sum19Value = V.Broadcast(ref sum19, 0);
@@ -236,7 +237,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var vocabCount = frame.Extent(1);
             var needsLogits = frame.Needs(0);
@@ -244,7 +245,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var label = frame.Integers(1);
             ref var max3All = ref frame.Real<T>(6);
             ref var sum7All = ref frame.Real<T>(8);
-            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var logitsRows = frame.Rows<T, L>(0, vocabCount);
             var sum19 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
@@ -261,7 +262,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref max3All, token) = V.Element(max3Value, 0);
                 }
                 var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V, L>(vocabCount, ref sum7, ref logitsRow, max3Value);
+                OverVocab1<T, V, L>(vocabCount, ref logitsRow, ref sum7, max3Value);
                 var sum7Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum7));
                 if (needsLogits)
                 {
@@ -280,28 +281,29 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         private static void OverVocab0<T, V, L>(nint vocabCount, ref V max3Total, ref T logitsRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var max3 = max3Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                max3 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3, V.Load(ref logitsRow, vocab, count), count);
+                max3 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3, L.Load<T, V>(ref logitsRow, vocab, count), count);
             }
             max3Total = max3;
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, ref T logitsRow, V max3Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, V max3Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var sum7 = sum7Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                sum7.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - max3Value), count);
+                L.Prefetch(ref logitsRow, vocab + vocabCount);
+                sum7.Add(V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max3Value), count);
             }
             sum7Total = sum7;
         }
@@ -313,7 +315,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
@@ -322,9 +324,9 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             ref var max3All = ref frame.Real<T>(6);
             ref var sum7All = ref frame.Real<T>(8);
             ref var sum19 = ref frame.Real<T>(10);
-            var streamsDLogitsOut = frame.Streams<T>(4, tokenCount * vocabCount);
-            var dLogitsOutRows = frame.Rows<T>(4, vocabCount, tokenCount * vocabCount);
-            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var streamsDLogitsOut = frame.Streams<T, L>(4, tokenCount * vocabCount);
+            var dLogitsOutRows = frame.Rows<T, L>(4, vocabCount, tokenCount * vocabCount);
+            var logitsRows = frame.Rows<T, L>(0, vocabCount);
             var dValueValue = dValue.Broadcast<V>(0);
             var sum19Value = V.Broadcast(ref sum19, 0);
             var v24 = dValueValue / sum19Value;
@@ -348,13 +350,13 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         private static void OverVocab0<T, V, L>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, V v18, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - max3AllValue) * v32);
-                V.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+                var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max3AllValue) * v32);
+                L.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }
         }
     }
@@ -372,7 +374,7 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         var valueOut = frame.Reals<T>(2);
         ref var kept3Out = ref frame.Real<T>(5);
         ref var sum17 = ref frame.Real<T>(8);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0]);
         kept3Out = T.CreateTruncating(frame.Sum(0));
         sum17 = T.CreateTruncating(frame.Sum(1));
         var sum17Value = V.Broadcast(ref sum17, 0);
@@ -390,14 +392,14 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var vocabCount = frame.Extent(1);
             var logits = frame.Reals<T>(0);
             var label = frame.Integers(1);
             ref var kept1Out = ref frame.Real<T>(3);
             ref var kept2Out = ref frame.Real<T>(4);
-            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var logitsRows = frame.Rows<T, L>(0, vocabCount);
             var kept3 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
@@ -411,7 +413,7 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
                 var kept1 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 global::System.Runtime.CompilerServices.Unsafe.Add(ref kept1Out, token) = V.Element(kept1, 0);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V, L>(vocabCount, ref sum6, ref logitsRow, kept1);
+                OverVocab1<T, V, L>(vocabCount, ref logitsRow, ref sum6, kept1);
                 var kept2 = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6));
                 global::System.Runtime.CompilerServices.Unsafe.Add(ref kept2Out, token) = V.Element(kept2, 0);
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
@@ -427,28 +429,29 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         private static void OverVocab0<T, V, L>(nint vocabCount, ref V max2Total, ref T logitsRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var max2 = max2Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, V.Load(ref logitsRow, vocab, count), count);
+                max2 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2, L.Load<T, V>(ref logitsRow, vocab, count), count);
             }
             max2Total = max2;
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T logitsRow, V kept1)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, V kept1)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var sum6 = sum6Total;
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                sum6.Add(V.Exp(V.Load(ref logitsRow, vocab, count) - kept1), count);
+                L.Prefetch(ref logitsRow, vocab + vocabCount);
+                sum6.Add(V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - kept1), count);
             }
             sum6Total = sum6;
         }
@@ -466,7 +469,7 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsLogits = frame.Needs(0);
         if (needsLogits)
         {
-            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount);
+            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 6]);
         }
     }
 
@@ -476,7 +479,7 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
@@ -485,9 +488,9 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var kept1 = frame.Reals<T>(3);
             var kept2 = frame.Reals<T>(4);
             var kept3 = frame.Reals<T>(5);
-            var streamsDLogitsOut = frame.Streams<T>(6, tokenCount * vocabCount);
-            var dLogitsOutRows = frame.Rows<T>(6, vocabCount, tokenCount * vocabCount);
-            var logitsRows = frame.Rows<T>(0, vocabCount);
+            var streamsDLogitsOut = frame.Streams<T, L>(6, tokenCount * vocabCount);
+            var dLogitsOutRows = frame.Rows<T, L>(6, vocabCount, tokenCount * vocabCount);
+            var logitsRows = frame.Rows<T, L>(0, vocabCount);
             var dValueValue = dValue.Broadcast<V>(0);
             var kept3Value = kept3.Broadcast<V>(0);
             var v7 = dValueValue / kept3Value;
@@ -511,13 +514,13 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         private static void OverVocab0<T, V, L>(nint vocabCount, long v3, V v8, ref T logitsRow, V kept1Value, V v15, V v1, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(V.Load(ref logitsRow, vocab, count) - kept1Value) * v15);
-                V.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+                var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - kept1Value) * v15);
+                L.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }
         }
     }

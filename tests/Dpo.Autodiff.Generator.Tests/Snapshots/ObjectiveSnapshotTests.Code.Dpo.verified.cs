@@ -152,7 +152,7 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var pairCount = frame.Extent(0);
             ref var chosen = ref frame.Real<T>(0);
@@ -210,7 +210,7 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var pairCount = frame.Extent(0);
             var needsChosen = frame.Needs(0);
@@ -288,7 +288,7 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var pairCount = frame.Extent(0);
             var needsChosen = frame.Needs(0);

@@ -110,7 +110,7 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var valueOut = frame.Reals<T>(1);
         ref var sum5 = ref frame.Real<T>(4);
         var scalar0 = V.Create(frame.Scalar(0)); // list
-        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount);
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount, rows: [0]);
         sum5 = T.CreateTruncating(frame.Sum(0));
         var sum5Value = V.Broadcast(ref sum5, 0);
         var value = sum5Value / scalar0;
@@ -125,11 +125,11 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var itemCount = frame.Extent(1);
             var score = frame.Reals<T>(0);
-            var scoreRows = frame.Rows<T>(0, itemCount);
+            var scoreRows = frame.Rows<T, L>(0, itemCount);
             ref var flip1 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp2 = ref frame.Take<T>(itemCount);
             var sum5 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
@@ -150,14 +150,14 @@ file sealed class PlackettLuceValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         private static void OverItem0<T, V, L>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var sum5 = sum5Total;
             for (nint item = 0; item < itemCount; item += V.Count)
             {
                 var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
+                sum5.Add(logcumsumexp2Value - L.Load<T, V>(ref scoreRow, item, count), count);
             }
             sum5Total = sum5;
         }
@@ -177,7 +177,7 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var valueOut = frame.Reals<T>(2);
         ref var sum6 = ref frame.Real<T>(6);
         var scalar0 = V.Create(frame.Scalar(0)); // list
-        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount);
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount, rows: [0, 3]);
         sum6 = T.CreateTruncating(frame.Sum(0));
         var sum6Value = V.Broadcast(ref sum6, 0);
         var value = sum6Value / scalar0;
@@ -195,17 +195,17 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
             var needsScore = frame.Needs(0);
             var score = frame.Reals<T>(0);
             var dValue = frame.Reals<T>(1);
-            var streamsDScoreOut = frame.Streams<T>(3, listCount * itemCount);
+            var streamsDScoreOut = frame.Streams<T, L>(3, listCount * itemCount);
             var scalar0 = V.Create(frame.Scalar(0)); // list
-            var dScoreOutRows = frame.Rows<T>(3, itemCount, listCount * itemCount);
-            var scoreRows = frame.Rows<T>(0, itemCount);
+            var dScoreOutRows = frame.Rows<T, L>(3, itemCount, listCount * itemCount);
+            var scoreRows = frame.Rows<T, L>(0, itemCount);
             ref var flip2 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp3 = ref frame.Take<T>(itemCount);
             ref var negate10 = ref frame.Take<T>(itemCount);
@@ -242,14 +242,14 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         private static void OverItem0<T, V, L>(nint itemCount, ref T logcumsumexp3, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, ref T scoreRow, bool needsScore, ref T negate10)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var sum6 = sum6Total;
             for (nint item = 0; item < itemCount; item += V.Count)
             {
                 var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp3Value = V.Gather(ref logcumsumexp3, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                sum6.Add(logcumsumexp3Value - V.Load(ref scoreRow, item, count), count);
+                sum6.Add(logcumsumexp3Value - L.Load<T, V>(ref scoreRow, item, count), count);
                 if (needsScore)
                 {
                     V.Store(-V.Load(ref logcumsumexp3, item, count), ref negate10, item, count);
@@ -262,14 +262,14 @@ file sealed class PlackettLuceValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         private static void OverItem1<T, V, L>(nint itemCount, ref T logcumsumexp11, ref T flip2, V v11, ref T dScoreOutRow, bool streamsDScoreOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             for (nint item = 0; item < itemCount; item += V.Count)
             {
                 var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp11Value = V.Gather(ref logcumsumexp11, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
                 var flip2Value = V.Gather(ref flip2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                V.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
+                L.Store((V.Exp(logcumsumexp11Value + flip2Value) * v11) - v11, ref dScoreOutRow, item, count, streamsDScoreOutRow);
             }
         }
     }
@@ -287,7 +287,7 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         var valueOut = frame.Reals<T>(1);
         ref var sum5 = ref frame.Real<T>(5);
         var scalar0 = V.Create(frame.Scalar(0)); // list
-        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount);
+        frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, accumulators: 1, isLanes: false, inner: itemCount, rows: [0]);
         sum5 = T.CreateTruncating(frame.Sum(0));
         var sum5Value = V.Broadcast(ref sum5, 0);
         var value = sum5Value / scalar0;
@@ -305,13 +305,13 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
             var score = frame.Reals<T>(0);
             var streamsKept1Out = frame.Streams<T>(2, listCount * itemCount);
-            var scoreRows = frame.Rows<T>(0, itemCount);
+            var scoreRows = frame.Rows<T, L>(0, itemCount);
             ref var flip1 = ref frame.Take<T>(itemCount);
             ref var logcumsumexp2 = ref frame.Take<T>(itemCount);
             ref var negate7 = ref frame.Take<T>(itemCount);
@@ -338,14 +338,14 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         private static void OverItem0<T, V, L>(nint itemCount, ref T logcumsumexp2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum5Total, ref T scoreRow, ref T negate7)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var sum5 = sum5Total;
             for (nint item = 0; item < itemCount; item += V.Count)
             {
                 var count = L.Of(itemCount - item, V.Count);
                 var logcumsumexp2Value = V.Gather(ref logcumsumexp2, global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence(itemCount - 1 - item, -1), count);
-                sum5.Add(logcumsumexp2Value - V.Load(ref scoreRow, item, count), count);
+                sum5.Add(logcumsumexp2Value - L.Load<T, V>(ref scoreRow, item, count), count);
                 V.Store(-V.Load(ref logcumsumexp2, item, count), ref negate7, item, count);
             }
             sum5Total = sum5;
@@ -355,7 +355,7 @@ file sealed class PlackettLuceValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         private static void OverItem1<T, V, L>(nint itemCount, ref T logcumsumexp8, ref T flip1, ref T kept1OutRow, bool streamsKept1OutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             for (nint item = 0; item < itemCount; item += V.Count)
             {
@@ -377,7 +377,7 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsScore = frame.Needs(0);
         if (needsScore)
         {
-            frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, isLanes: false, inner: itemCount);
+            frame.ForEachBlock<Stage0, T, V>(listCount, elements: itemCount, isLanes: false, inner: itemCount, rows: [2]);
         }
     }
 
@@ -387,15 +387,15 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             var listCount = frame.Extent(0);
             var itemCount = frame.Extent(1);
             var dValue = frame.Reals<T>(0);
             var kept1 = frame.Reals<T>(1);
-            var streamsDScoreOut = frame.Streams<T>(2, listCount * itemCount);
+            var streamsDScoreOut = frame.Streams<T, L>(2, listCount * itemCount);
             var scalar0 = V.Create(frame.Scalar(0)); // list
-            var dScoreOutRows = frame.Rows<T>(2, itemCount, listCount * itemCount);
+            var dScoreOutRows = frame.Rows<T, L>(2, itemCount, listCount * itemCount);
             var dValueValue = dValue.Broadcast<V>(0);
             var v2 = dValueValue / scalar0;
             for (var list = begin; list < end; list++)
@@ -411,13 +411,13 @@ file sealed class PlackettLuceGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         private static void OverItem0<T, V, L>(nint itemCount, global::Dpo.Autodiff.Cpu.StoredReals<T> kept1, nint list, V v2, ref T dScoreOutRow, bool streamsDScoreOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILaneCount
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
             for (nint item = 0; item < itemCount; item += V.Count)
             {
                 var count = L.Of(itemCount - item, V.Count);
                 var kept1Value = kept1.Gather<V>(global::Dpo.Autodiff.Cpu.Int64Lanes.Sequence((list * itemCount) + itemCount - 1 - item, -1), count);
-                V.Store((kept1Value * v2) - v2, ref dScoreOutRow, item, count, streamsDScoreOutRow);
+                L.Store((kept1Value * v2) - v2, ref dScoreOutRow, item, count, streamsDScoreOutRow);
             }
         }
     }

@@ -25,7 +25,7 @@ internal sealed class DpoKernel : ILoopKernel
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             ref var chosen = ref frame.Real<T>(0);
             ref var rejected = ref frame.Real<T>(1);

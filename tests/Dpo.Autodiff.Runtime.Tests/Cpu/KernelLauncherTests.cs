@@ -92,7 +92,7 @@ public class KernelLauncherTests
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             ref var x = ref frame.Real<T>(0);
             ref var y = ref frame.Real<T>(1);

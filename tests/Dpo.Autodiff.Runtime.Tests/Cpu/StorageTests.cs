@@ -65,7 +65,7 @@ public class StorageTests
             Assert.True(StridedRows.TryDescribe(view.Handle, storage, out var buffer));
             var expected = Read<float>(view.to(ScalarType.Float32).contiguous());
             var length = (int)view.shape[2];
-            var rows = new StoredRows<float>(buffer, length, streams: false);
+            var rows = new StoredRows<float>(buffer, length, streams: false, StorageType.Own);
             var elements = new StoredReals<float>(buffer);
             for (var start = 0; start < expected.Length; start += length)
             {
@@ -180,7 +180,7 @@ public class StorageTests
                 for (var length = 0; length <= (2 * V.Count) + 1; length++)
                 {
                     var memory = Memory.Of(numbers);
-                    var rows = new StoredRows<T>(memory.Buffer(storage), length, streams: false);
+                    var rows = new StoredRows<T>(memory.Buffer(storage), length, streams: false, StorageType.Own);
                     ref var row = ref rows.Read<V>(3);
                     for (var i = 0; i < length; i++)
                         VectorTests.Same(expected[3 + i], System.Runtime.CompilerServices.Unsafe.Add(ref row, i), $"{dtype}[{i}]");

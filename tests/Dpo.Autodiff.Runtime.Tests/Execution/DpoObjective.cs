@@ -149,7 +149,7 @@ internal static class DpoObjective
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             var beta = V.Create(frame.Scalar(0));
             var loss = default(VectorSum<T, V>);
@@ -172,7 +172,7 @@ internal static class DpoObjective
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             var beta = V.Create(frame.Scalar(0));
             var weight = V.Create(double.CreateChecked(frame.Real<T>(9)) * frame.Scalar(0) / frame.Extent(0));
@@ -202,7 +202,7 @@ internal static class DpoObjective
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             var beta = V.Create(frame.Scalar(0));
             var weight = V.Create(double.CreateChecked(frame.Real<T>(6)) * frame.Scalar(0) / frame.Extent(0));
@@ -225,7 +225,7 @@ internal static class DpoObjective
         public static void Run<T, V, L>(ref KernelFrame frame, nint begin, nint end, int block)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
             where V : struct, IVector<V, T>
-            where L : struct, ILaneCount
+            where L : struct, ILoopForm
         {
             var beta = V.Create(frame.Scalar(0));
             var weight = V.Create(double.CreateChecked(frame.Real<T>(6)) * frame.Scalar(0) / frame.Extent(0));
