@@ -43,6 +43,10 @@ internal sealed class OwnSamplesGroup
         MaximumTokens = result.GetValue(newTokens),
     };
 
+    /// <summary>How many samples are judged to make pairs.</summary>
+    public int Judged(ParseResult result) =>
+        Math.Max(2, result.GetValue(responses)) * (result.GetValue(prompts) is { } file ? File.ReadLines(file).Where(l => l.Length > 0).Distinct(StringComparer.Ordinal).Count() : result.GetValue(count));
+
     /// <summary>How samples are drawn.</summary>
     public SamplingOptions Sampling(ParseResult result) => new() { MaximumTokens = result.GetValue(newTokens) };
 
@@ -79,13 +83,16 @@ internal sealed class OwnSamplesGroup
             SampledPairs.Of(model, tokenizer, some, reward, Math.Max(2, result.GetValue(responses)), Sampling(result), generator);
     }
 
+    /// <summary>The first held-out prompts, each as often as it is to be sampled for.</summary>
+    public static IReadOnlyList<int[]> Watched(IReadOnlyList<int[]> heldOut, int samples) => [.. heldOut.Take(64).SelectMany(p => Enumerable.Repeat(p, samples))];
+
     /// <summary>What is looked at on held-out prompts besides the pairs: the sentiment of samples, and the divergence from the reference.</summary>
-    public Action<Llama, Averages>? Watch(ParseResult result, ITokenizer tokenizer, IReadOnlyList<int[]> heldOut, Llama reference, int seed)
+    public Action<Llama, Averages>? Watch(ParseResult result, ITokenizer tokenizer, IReadOnlyList<int[]> heldOut, Llama reference, int seed, int samples = 1)
     {
         if (!IsGiven(result) || heldOut.Count == 0)
             return null;
         var reward = Reward(result);
-        int[][] some = [.. heldOut.Take(64)];
+        var some = Watched(heldOut, samples);
         return (policy, metrics) =>
         {
             using var generator = new Generator((ulong)seed + 2, policy.Device);

@@ -29,28 +29,45 @@ internal sealed record FrontierCurve(string Method, double Beta, IReadOnlyList<(
         File.WriteAllText(path, text.ToString());
     }
 
-    /// <summary>Draws curves, each method in shades of a colour of its own.</summary>
+    /// <summary>The best points of some curves: those with more reward than all that are closer to the reference.</summary>
+    public static IReadOnlyList<(double Kl, double Reward)> Best(IEnumerable<FrontierCurve> curves)
+    {
+        var best = new List<(double Kl, double Reward)>();
+        foreach (var (_, kl, reward) in curves.SelectMany(c => c.Points).OrderBy(p => p.Kl).ThenByDescending(p => p.Reward))
+        {
+            if (best.Count == 0 || reward > best[^1].Reward)
+                best.Add((kl, reward));
+        }
+
+        return best;
+    }
+
+    /// <summary>Draws the points of every curve, each method in shades of a colour of its own, and a line through its best ones.</summary>
     public static void Draw(IReadOnlyList<FrontierCurve> curves, string path)
     {
         var plot = new Plot();
-        var methods = curves.Select(c => c.Method).Distinct().ToArray();
-        Color[] colors = [Colors.SteelBlue, Colors.DarkOrange];
-        MarkerShape[] shapes = [MarkerShape.FilledCircle, MarkerShape.FilledSquare];
-        foreach (var curve in curves)
+        Color[] colors = [Colors.SteelBlue, Colors.DarkOrange, Colors.SeaGreen, Colors.Purple];
+        MarkerShape[] shapes = [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledTriangleUp, MarkerShape.FilledDiamond];
+        foreach (var (method, index) in curves.Select(c => c.Method).Distinct().Select((m, i) => (m, i)))
         {
-            var method = Array.IndexOf(methods, curve.Method);
-            var same = curves.Where(c => c.Method == curve.Method).ToList();
-            var points = curve.Points.OrderBy(p => p.Kl).ToArray();
-            var color = colors[method % colors.Length].WithAlpha(0.4 + (0.6 * (same.IndexOf(curve) + 1) / same.Count));
-            var line = plot.Add.Scatter(points.Select(p => p.Kl).ToArray(), points.Select(p => p.Reward).ToArray(), color);
-            line.MarkerShape = shapes[method % shapes.Length];
-            line.MarkerSize = 7;
-            line.LegendText = $"{curve.Method}, beta {Format.Exact(curve.Beta)}";
+            var same = curves.Where(c => c.Method == method).ToList();
+            var color = colors[index % colors.Length];
+            var best = Best(same);
+            var line = plot.Add.ScatterLine(best.Select(p => p.Kl).ToArray(), best.Select(p => p.Reward).ToArray(), color);
+            line.LineWidth = 2;
+            line.LegendText = method;
+            foreach (var curve in same)
+            {
+                var points = plot.Add.ScatterPoints(curve.Points.Select(p => p.Kl).ToArray(), curve.Points.Select(p => p.Reward).ToArray(), color.WithAlpha(0.35 + (0.65 * (same.IndexOf(curve) + 1) / same.Count)));
+                points.MarkerShape = shapes[index % shapes.Length];
+                points.MarkerSize = 7;
+                points.LegendText = $"{method}, beta {Format.Exact(curve.Beta)}";
+            }
         }
 
         plot.Title("Reward against divergence, held-out prompts", 14);
         plot.XLabel("KL from the reference, nats a response", 12);
-        plot.YLabel("reward", 12);
+        plot.YLabel("reward (sentiment, -1 to 1)", 12);
         plot.ShowLegend(Edge.Right);
         plot.SavePng(path, 900, 600);
     }
