@@ -143,7 +143,7 @@ internal sealed class DpoCommand
         IReadOnlyList<EncodedResponse> train, test;
         if (result.GetValue(data) is { } path)
         {
-            var file = new PreferenceFile(path, ChatTemplate.Named(result.GetValue(template)!));
+            var file = new PreferenceFile(path, Options.TemplateOf(result.GetValue(template)!, result.GetValue(model)!));
             var (learnt, held) = PromptSplit.Of(file.Responses().ToList(), r => r.Prompt, result.GetValue(heldOut), seed);
             page.Line($"{path}: {learnt.Count} responses to learn from, {learnt.Count(r => r.IsDesirable)} of them good; {held.Count} held out with prompts of their own{LeftOut(file)}.");
             var encoder = new PairEncoder(its, length);
@@ -160,7 +160,7 @@ internal sealed class DpoCommand
 
     private (IReadOnlyList<EncodedPair> Train, IReadOnlyList<EncodedPair> HeldOut) FromFile(Page page, ParseResult result, string path, ITokenizer its, int length, bool withTies, int seed)
     {
-        var file = new PreferenceFile(path, ChatTemplate.Named(result.GetValue(template)!));
+        var file = new PreferenceFile(path, Options.TemplateOf(result.GetValue(template)!, result.GetValue(model)!));
         var pairs = file.Pairs(withTies).ToList();
         var (train, test) = PromptSplit.Of(pairs, p => p.Prompt, result.GetValue(heldOut), seed);
         page.Line($"{path}: {train.Count} pairs to learn from, {test.Count} held out with prompts of their own{(withTies ? $"; {pairs.Count(p => p.IsTie)} of them are ties" : "")}{LeftOut(file)}.");

@@ -40,7 +40,7 @@ internal sealed class EvalCommand
         var page = Page.Console;
         var path = result.GetValue(model)!;
         var where = Options.DeviceOf(result.GetValue(device)!);
-        var pairs = new PreferenceFile(result.GetValue(data)!, ChatTemplate.Named(result.GetValue(template)!)).Pairs().ToList();
+        var pairs = new PreferenceFile(result.GetValue(data)!, Options.TemplateOf(result.GetValue(template)!, result.GetValue(model)!)).Pairs().ToList();
         if (pairs.Count == 0)
             throw new DataException($"{result.GetValue(data)}: there is no pair.");
         if (ScalarHead.IsIn(path))

@@ -33,8 +33,20 @@ internal static class Options
         new("--max-length") { Description = "The longest prompt and response together, in tokens; the model's context by default, at most 1024. Prompts lose tokens on their left.", HelpName = "tokens" };
 
     /// <summary>How conversations become text.</summary>
-    public static Option<string> Template() =>
-        Among(new Option<string>("--chat-template") { Description = "How chat messages become text.", DefaultValueFactory = _ => "plain" }, [.. ChatTemplate.All.Select(t => t.Name)]);
+    public static Option<string> Template() => new("--chat-template")
+    {
+        Description = $"How chat messages become text: {ModelTemplate.Own} for the chat_template of the model's folder (plain where it has none), {string.Join(", ", ChatTemplate.All.Select(t => t.Name))}, or a file with a template in Jinja.",
+        DefaultValueFactory = _ => ModelTemplate.Own,
+        HelpName = "name or file",
+    };
+
+    /// <summary>The template of a name; looked for when the first message comes, since files of text need none.</summary>
+    public static Lazy<IChatTemplate> TemplateOf(string name, string model)
+    {
+        if (name != ModelTemplate.Own && !File.Exists(name))
+            ChatTemplate.Named(name);
+        return new Lazy<IChatTemplate>(() => ModelTemplate.Of(name, model));
+    }
 
     /// <summary>A number that must be above a bound.</summary>
     public static Option<double> Positive(string name, string description, double value, bool orZero = false)

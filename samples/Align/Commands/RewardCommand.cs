@@ -56,7 +56,7 @@ internal sealed class RewardCommand
         };
         if (settings.Centering is not null && chosen != RewardObjective.All[0])
             throw new DataException($"--center is for the objective {RewardObjective.All[0].Name}.");
-        var file = new PreferenceFile(result.GetValue(data)!, ChatTemplate.Named(result.GetValue(template)!));
+        var file = new PreferenceFile(result.GetValue(data)!, Options.TemplateOf(result.GetValue(template)!, result.GetValue(model)!));
         var pairs = file.Pairs(chosen.TakesTies).ToList();
         var (train, test) = PromptSplit.Of(pairs, p => p.Prompt, result.GetValue(heldOut), options.Seed);
         page.Line($"{train.Count} pairs to learn from, {test.Count} held out with prompts of their own{(chosen.TakesTies ? $"; {pairs.Count(p => p.IsTie)} of them are ties" : "")}; {file.Ties} rows are left out, which have no winner.");

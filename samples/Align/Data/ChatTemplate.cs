@@ -2,18 +2,11 @@ using System.Text;
 
 namespace Align.Data;
 
-/// <summary>A message of a conversation.</summary>
-/// <param name="Role">system, user or assistant.</param>
-/// <param name="Content">What is said.</param>
-internal sealed record ChatMessage(string Role, string Content);
-
-/// <summary>
-/// How a conversation becomes text. Models come with templates in a language of their own (Jinja); these are the layouts that most of them amount to.
-/// </summary>
+/// <summary>A layout of messages one after the other, for models that bring no template of their own.</summary>
 /// <param name="Name">What <c>--chat-template</c> calls it.</param>
 /// <param name="Opening">What stands before a message of a role.</param>
 /// <param name="Closing">What stands after it.</param>
-internal sealed record ChatTemplate(string Name, Func<string, string> Opening, string Closing)
+internal sealed record ChatTemplate(string Name, Func<string, string> Opening, string Closing) : IChatTemplate
 {
     /// <summary>Roles in plain words, for models that were never taught a layout.</summary>
     public static ChatTemplate Plain { get; } = new("plain", role => role switch { "user" => "User: ", "assistant" => "Assistant: ", _ => "" }, "\n");
@@ -30,10 +23,10 @@ internal sealed record ChatTemplate(string Name, Func<string, string> Opening, s
     /// <summary>The layout of a name.</summary>
     public static ChatTemplate Named(string name) =>
         All.FirstOrDefault(t => t.Name == name)
-        ?? throw new DataException($"No chat template is called {name}: there are {string.Join(", ", All.Select(t => t.Name))}.");
+        ?? throw new DataException($"No chat template is called {name}, and no file: there are {ModelTemplate.Own}, {string.Join(", ", All.Select(t => t.Name))}.");
 
-    /// <summary>The conversation so far, up to where the assistant begins to answer.</summary>
-    public string Prompt(IEnumerable<ChatMessage> messages)
+    /// <inheritdoc/>
+    public string Prompt(IReadOnlyList<ChatMessage> messages)
     {
         var text = new StringBuilder();
         foreach (var message in messages)
@@ -41,8 +34,11 @@ internal sealed record ChatTemplate(string Name, Func<string, string> Opening, s
         return text.Append(Opening("assistant")).ToString();
     }
 
-    /// <summary>What the assistant answers, one message or several.</summary>
-    public string Response(IReadOnlyList<ChatMessage> messages)
+    /// <inheritdoc/>
+    public (string Prompt, IReadOnlyList<string> Responses) Conversation(IReadOnlyList<ChatMessage> before, IReadOnlyList<IReadOnlyList<ChatMessage>> answers) =>
+        (Prompt(before), [.. answers.Select(Response)]);
+
+    private string Response(IReadOnlyList<ChatMessage> messages)
     {
         var text = new StringBuilder(messages[0].Content);
         foreach (var message in messages.Skip(1))

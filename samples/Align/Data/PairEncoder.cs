@@ -31,12 +31,18 @@ internal sealed class PairEncoder(ITokenizer tokenizer, int maximumLength)
     public int[] Prompt(string text)
     {
         var ids = tokenizer.Encode(text);
+        // Chat templates begin texts themselves.
         if (tokenizer.Beginning is { } beginning)
-            return [beginning, .. ids];
+            return ids is [var first, ..] && first == beginning ? [.. ids] : [beginning, .. ids];
         return ids.Count > 0
             ? [.. ids]
             : throw new DataException("A prompt is empty, and the model has no token for the beginning of text: there is nothing to predict a response from.");
     }
 
-    private int[] Response(string text) => tokenizer.End is { } end ? [.. tokenizer.Encode(text), end] : [.. tokenizer.Encode(text)];
+    /// <summary>A response's tokens with the end of text, which a chat template may have put there already.</summary>
+    private int[] Response(string text)
+    {
+        var ids = tokenizer.Encode(text, continues: true);
+        return tokenizer.End is { } end && !ids.Contains(end) ? [.. ids, end] : [.. ids];
+    }
 }

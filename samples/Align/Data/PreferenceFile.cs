@@ -7,7 +7,9 @@ namespace Align.Data;
 /// out where both responses repeat it, and if wanted a <c>margin</c>, a <c>tie</c>, or a third response as <c>reference</c>; PandaLM's <c>instruction</c>,
 /// <c>input</c>, <c>response1</c>, <c>response2</c> with its annotators; and single responses as <c>prompt</c>, <c>completion</c> and <c>label</c>.
 /// </summary>
-internal sealed class PreferenceFile(string path, ChatTemplate template)
+/// <param name="path">The file.</param>
+/// <param name="template">How chat messages become text; not asked for where there are none.</param>
+internal sealed class PreferenceFile(string path, Lazy<IChatTemplate> template)
 {
     private const string Layouts = "A row has prompt, chosen and rejected, as text or as chat messages; or PandaLM's instruction, response1, response2 and annotators.";
 
@@ -61,7 +63,7 @@ internal sealed class PreferenceFile(string path, ChatTemplate template)
         if (row.Value.TryGetProperty("response1", out _))
             return PandaLm.Pair(row);
         var pair = Ordinary(row);
-        return pair with { IsTie = Flag(row, "tie") ?? false, Margin = Number(row, "margin"), Gold = Gold(row) };
+        return pair with { IsTie = Flag(row, "tie") ?? false, Margin = Number(row, "margin") };
     }
 
     private JudgedResponse Response(JsonRow row)
@@ -69,28 +71,25 @@ internal sealed class PreferenceFile(string path, ChatTemplate template)
         var completion = Field(row, "completion");
         row.Value.TryGetProperty("prompt", out var prompt);
         var isGood = Flag(row, "label") ?? throw new DataException($"{row.Place}: there is no \"label\". {Judged}");
-        var response = completion.ValueKind switch
-        {
-            JsonValueKind.String => completion.GetString()!,
-            JsonValueKind.Array => template.Response(Messages(row, completion, "completion")),
-            _ => throw new DataException($"{row.Place}: \"completion\" is {Kinds.Name(completion)}. {Judged}"),
-        };
-        return prompt.ValueKind switch
-        {
-            JsonValueKind.Array => new JudgedResponse(template.Prompt(Messages(row, prompt, "prompt")), response, isGood, row.Place),
-            JsonValueKind.String when completion.ValueKind == JsonValueKind.Array => new JudgedResponse(template.Prompt([new ChatMessage("user", prompt.GetString()!)]), response, isGood, row.Place),
-            JsonValueKind.String => new JudgedResponse(prompt.GetString()!, response, isGood, row.Place),
-            _ => throw new DataException($"{row.Place}: \"prompt\" is {Kinds.Name(prompt)}. {Judged}"),
-        };
+        if (completion.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
+            throw new DataException($"{row.Place}: \"completion\" is {Kinds.Name(completion)}. {Judged}");
+        if (prompt.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
+            throw new DataException($"{row.Place}: \"prompt\" is {Kinds.Name(prompt)}. {Judged}");
+        if (prompt.ValueKind == JsonValueKind.String && completion.ValueKind == JsonValueKind.String)
+            return new JudgedResponse(prompt.GetString()!, completion.GetString()!, isGood, row.Place);
+        var before = prompt.ValueKind == JsonValueKind.Array ? Messages(row, prompt, "prompt") : [new ChatMessage("user", prompt.GetString()!)];
+        var (text, responses) = template.Value.Conversation(before, [Answer(row, completion, "completion")]);
+        return new JudgedResponse(text, responses[0], isGood, row.Place);
     }
 
     /// <summary>The third response of triple preferences, in TRL's column <c>reference</c>.</summary>
-    private string? Gold(JsonRow row) => !row.Value.TryGetProperty("reference", out var gold) || gold.ValueKind == JsonValueKind.Null ? null : gold.ValueKind switch
-    {
-        JsonValueKind.String => gold.GetString(),
-        JsonValueKind.Array => template.Response([.. Messages(row, gold, "reference").SkipWhile(m => m.Role != "assistant")]),
-        _ => throw new DataException($"{row.Place}: \"reference\" is {Kinds.Name(gold)}, not a response."),
-    };
+    private static JsonElement? Gold(JsonRow row) => !row.Value.TryGetProperty("reference", out var gold) || gold.ValueKind == JsonValueKind.Null ? null
+        : gold.ValueKind is JsonValueKind.String or JsonValueKind.Array ? gold
+        : throw new DataException($"{row.Place}: \"reference\" is {Kinds.Name(gold)}, not a response.");
+
+    /// <summary>A response as messages.</summary>
+    private static List<ChatMessage> Answer(JsonRow row, JsonElement response, string name) =>
+        response.ValueKind == JsonValueKind.String ? [new ChatMessage("assistant", response.GetString()!)] : Messages(row, response, name);
 
     private static bool? Flag(JsonRow row, string name) => !row.Value.TryGetProperty(name, out var flag) ? null : flag.ValueKind switch
     {
@@ -123,9 +122,9 @@ internal sealed class PreferenceFile(string path, ChatTemplate template)
         switch (prompt.ValueKind)
         {
             case JsonValueKind.String:
-                return new PreferencePair(prompt.GetString()!, chosen, rejected, row.Place);
+                return new PreferencePair(prompt.GetString()!, chosen, rejected, row.Place) { Gold = Gold(row)?.GetString() };
             case JsonValueKind.Array:
-                return new PreferencePair(template.Prompt(Messages(row, prompt, "prompt")), chosen, rejected, row.Place);
+                return Templated(row, Messages(row, prompt, "prompt"), [new ChatMessage("assistant", chosen)], [new ChatMessage("assistant", rejected)]);
             case JsonValueKind.Undefined or JsonValueKind.Null:
                 // As in Anthropic's files, both texts begin with the conversation: up to the last turn of the assistant that they share.
                 var shared = chosen.AsSpan().CommonPrefixLength(rejected);
@@ -142,12 +141,19 @@ internal sealed class PreferenceFile(string path, ChatTemplate template)
         var shared = 0;
         while (shared < Math.Min(chosen.Count, rejected.Count) - 1 && chosen[shared] == rejected[shared])
             shared++;
-        var before = chosen.Take(shared);
+        List<ChatMessage> before = [.. chosen.Take(shared)];
         if (prompt.ValueKind == JsonValueKind.Array)
-            before = Messages(row, prompt, "prompt").Concat(before);
+            before.InsertRange(0, Messages(row, prompt, "prompt"));
         else if (prompt.ValueKind == JsonValueKind.String && shared == 0)
             before = [new ChatMessage("user", prompt.GetString()!)];
-        return new PreferencePair(template.Prompt(before), template.Response(chosen[shared..]), template.Response(rejected[shared..]), row.Place);
+        return Templated(row, before, chosen[shared..], rejected[shared..]);
+    }
+
+    private PreferencePair Templated(JsonRow row, List<ChatMessage> before, List<ChatMessage> chosen, List<ChatMessage> rejected)
+    {
+        var gold = Gold(row) is { } given ? Answer(row, given, "reference") : null;
+        var (prompt, responses) = template.Value.Conversation(before, gold is null ? [chosen, rejected] : [chosen, rejected, gold]);
+        return new PreferencePair(prompt, responses[0], responses[1], row.Place) { Gold = responses.ElementAtOrDefault(2) };
     }
 
     private static JsonElement Field(JsonRow row, string name) =>

@@ -9,6 +9,8 @@ public sealed class PreferenceFileTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 
+    private static Lazy<IChatTemplate> Plain => new(ChatTemplate.Plain);
+
     public void Dispose() => folder.Dispose();
 
     [Fact]
@@ -62,7 +64,7 @@ public sealed class PreferenceFileTests : IDisposable
             """);
         Assert.All(Read(path), pair => Assert.Equal(("User: Q\nAssistant: ", "yes", "no"), (pair.Prompt, pair.Chosen, pair.Rejected)));
         Assert.Equal(3, Read(path).Count);
-        var chatml = new PreferenceFile(path, ChatTemplate.Named("chatml")).Pairs().First();
+        var chatml = new PreferenceFile(path, new Lazy<IChatTemplate>(ChatTemplate.Named("chatml"))).Pairs().First();
         Assert.Equal("<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n", chatml.Prompt);
     }
 
@@ -84,7 +86,7 @@ public sealed class PreferenceFileTests : IDisposable
              {"instruction": "I", "input": "x", "response1": "a", "response2": "b", "annotator1": 1, "annotator2": 1, "annotator3": 0},
              {"instruction": "I", "input": "x", "response1": "a", "response2": "b", "annotator1": 0, "annotator2": 1, "annotator3": 2}]
             """);
-        var file = new PreferenceFile(path, ChatTemplate.Plain);
+        var file = new PreferenceFile(path, Plain);
         Assert.Equal([new PreferencePair("I\n", "True", "a", $"{path}:1"), new PreferencePair("I\nx\n", "a", "b", $"{path}:2")], file.Pairs());
         Assert.Equal(1, file.Ties);
     }
@@ -98,7 +100,7 @@ public sealed class PreferenceFileTests : IDisposable
             {"prompt": "Q", "chosen": "a", "rejected": "b", "reference": "c", "tie": false}
             {"instruction": "I", "response1": "a", "response2": "b", "annotator1": 0, "annotator2": 0, "annotator3": 2}
             """);
-        var file = new PreferenceFile(path, ChatTemplate.Plain);
+        var file = new PreferenceFile(path, Plain);
         Assert.Equal([2.0, null], file.Pairs().Select(p => p.Margin));
         Assert.Equal(2, file.Ties);
         var all = file.Pairs(withTies: true).ToList();
@@ -115,7 +117,7 @@ public sealed class PreferenceFileTests : IDisposable
             {"prompt": "Q", "chosen": "a", "rejected": "b"}
             {"prompt": "Q", "chosen": "a", "rejected": "b", "tie": true}
             """);
-        var file = new PreferenceFile(path, ChatTemplate.Plain);
+        var file = new PreferenceFile(path, Plain);
         Assert.Equal(
             [
                 new JudgedResponse("Q", "a", true, $"{path}:1"),
@@ -138,14 +140,14 @@ public sealed class PreferenceFileTests : IDisposable
     public void What_is_wrong_with_a_judged_response_is_said(string text, string message)
     {
         var path = folder.File("bad.jsonl", text);
-        Assert.Contains($"{path}:1: ", Assert.Throws<DataException>(() => new PreferenceFile(path, ChatTemplate.Plain).Responses().ToList()).Message);
-        Assert.Contains(message, Assert.Throws<DataException>(() => new PreferenceFile(path, ChatTemplate.Plain).Responses().ToList()).Message);
+        Assert.Contains($"{path}:1: ", Assert.Throws<DataException>(() => new PreferenceFile(path, Plain).Responses().ToList()).Message);
+        Assert.Contains(message, Assert.Throws<DataException>(() => new PreferenceFile(path, Plain).Responses().ToList()).Message);
     }
 
     [SkippableFact]
     public void Pandalm_as_it_was_published()
     {
-        var file = new PreferenceFile(SharedData.Need("preference/pandalm/testset-v1.json.gz"), ChatTemplate.Plain);
+        var file = new PreferenceFile(SharedData.Need("preference/pandalm/testset-v1.json.gz"), Plain);
         var pairs = file.Pairs().ToList();
         Assert.Equal(999, pairs.Count + file.Ties);
         Assert.InRange(pairs.Select(p => p.Prompt).Distinct().Count(), 150, 170);
@@ -188,5 +190,5 @@ public sealed class PreferenceFileTests : IDisposable
         Assert.StartsWith(path, Assert.Throws<DataException>(() => Read(path)).Message);
     }
 
-    private static List<PreferencePair> Read(string path) => [.. new PreferenceFile(path, ChatTemplate.Plain).Pairs()];
+    private static List<PreferencePair> Read(string path) => [.. new PreferenceFile(path, Plain).Pairs()];
 }
