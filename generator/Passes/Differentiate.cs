@@ -104,14 +104,25 @@ public static class Differentiate
             return new(sum, null);
         var (ofX, ofZ) = (new Term(builder, Atom.Variable(left)), new Term(builder, Atom.Variable(right)));
         var guard = ofX.Of(Primitive.Or, ofZ);
-        foreach (var condition in Cotangent.Conditions(ofX).Where(c => Cotangent.Conditions(ofZ).Any(other => IsSame(c, other))))
-            guard = condition.Of(Primitive.And, guard);
+        foreach (var (condition, source) in Conditions(ofX).Intersect(Conditions(ofZ)))
+            guard = new Spreading(source, condition.Type.Extents, ofX.Type.Extents).Apply(condition).Of(Primitive.And, guard);
         return new(sum, guard.Variable);
     }
 
-    private static bool IsSame(Term x, Term z) => x.Atom == z.Atom
-        || (x.Is(Primitive.Rearrange, out var ofX) && z.Is(Primitive.Rearrange, out var ofZ) && ofX.Atom == ofZ.Atom
-            && x.Type == z.Type && x.Definition()!.Parameters == z.Definition()!.Parameters);
+    /// <summary>The conditions of a guard, each as what it is spread from and the position of that which each of the guard's positions has.</summary>
+    private static IEnumerable<(Term Condition, EquatableArray<int> Source)> Conditions(Term guard)
+    {
+        var source = Enumerable.Range(0, guard.Type.Rank).ToEquatableArray();
+        for (; guard.Is(Primitive.Rearrange, out var inner); guard = inner)
+        {
+            var step = ((Parameters.Rearrange)guard.Definition()!.Parameters).Source;
+            source = source.Select(s => s < 0 ? -1 : step[s]).ToEquatableArray();
+        }
+
+        return guard.Is(Primitive.And, out var x, out var z)
+            ? Conditions(x).Concat(Conditions(z)).Select(c => (c.Condition, source.Select(s => s < 0 ? -1 : c.Source[s]).ToEquatableArray()))
+            : [(guard, source)];
+    }
 
     /// <summary>inner = outer and something.</summary>
     private static bool Contains(ProgramBuilder builder, int? outer, int? inner) =>

@@ -63,7 +63,7 @@ public static class Residuals
             if (isSeen[variable] || definitions[variable] is not { } equation)
                 continue;
             isSeen[variable] = true;
-            if (!isUpstream[variable] && work[variable] >= LeastWork * Size(whole.Types[variable]))
+            if (!isUpstream[variable] && !IsAsLargeAsLogits(whole, whole.Types[variable]) && work[variable] >= LeastWork * Size(whole.Types[variable]))
                 kept.UnionWith(equation.Results);
             else
                 foreach (var operand in equation.Operands.Where(o => o.IsVariable))
@@ -76,6 +76,13 @@ public static class Residuals
             kept.Clear();
         return kept;
     }
+
+    /// <summary>
+    /// Of as many axes as any input, and more than rows of one list: memory is what there is least of where such tensors are, so that even a vocabulary is
+    /// sorted again.
+    /// </summary>
+    private static bool IsAsLargeAsLogits(Program program, TensorType type) =>
+        type.Rank > 2 && type.Rank >= program.Inputs.Max(i => program.Types[i.Variable].Rank);
 
     /// <summary>The largest loop that a value needs.</summary>
     private static double[] Work(Program program)

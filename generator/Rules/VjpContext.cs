@@ -107,6 +107,27 @@ public sealed class VjpContext
         }
     }
 
+    /// <summary>
+    /// A rule that adds up over positions at places that are read from data; the conditions that are the same along all of them stay.
+    /// </summary>
+    /// <param name="operand">The operand.</param>
+    /// <param name="positions">What is added up over.</param>
+    /// <param name="rule">The operand's cotangent.</param>
+    /// <param name="move">A condition over the operand, of what it is spread from and how.</param>
+    public void GiveScattered(int operand, int[] positions, Func<Term, int> rule, Func<Term, Spreading, Term> move)
+    {
+        if (!Wants(operand))
+            return;
+        var spread = SpreadConditions(positions, out var isWhole);
+        give(operand, new Cotangent(rule(isWhole ? Term(cotangent.Value) : Settled), All(spread.Select(Moved))));
+
+        Term Moved(Term condition)
+        {
+            condition.Is(Primitive.Rearrange, out var inner);
+            return move(inner, Spreading.Of(condition));
+        }
+    }
+
     /// <summary>A rule that mixes positions: the guard is applied first.</summary>
     public void GiveSettled(int operand, Func<Term, int> rule)
     {

@@ -188,7 +188,12 @@ public static class VjpRules
                     g => c.Term(c.Builder.ScatterAdd(g.Variable, c.Z.Variable, gather.Position, gather.Map, c.X.Type.Extents)),
                     guard => c.Builder.Rearrange(guard, gather.Map.ToArray(), c.X.Type.Extents));
             else
-                c.GiveSettled(0, g => c.Builder.ScatterAdd(g.Variable, c.Z.Variable, gather.Position, gather.Map, c.X.Type.Extents));
+                // Several indices a row: what discards the row discards what they add up to.
+                c.GiveScattered(
+                    0,
+                    Enumerable.Range(0, c.Z.Type.Rank).Where(p => !gather.Map.Contains(p)).ToArray(),
+                    g => c.Builder.ScatterAdd(g.Variable, c.Z.Variable, gather.Position, gather.Map, c.X.Type.Extents),
+                    (row, layout) => new Spreading(gather.Map.Select(p => p < 0 ? -1 : layout.Source[p]).ToEquatableArray(), layout.From, c.X.Type.Extents).Apply(row));
         },
         // values: g gathered
         [Primitive.ScatterAdd] = c =>

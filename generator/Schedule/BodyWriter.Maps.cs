@@ -14,9 +14,12 @@ internal abstract partial class BodyWriter
         var end = pad.Start + count;
         int? inside = null;
         LoopAtom Place() => Coordinate(index[pad.Position]);
-        if (pad.Start != Extent.Fixed(0))
+        var (isAfter, isBefore) = (IsAtLeast(index[pad.Position], pad.Start), !IsAtLeast(index[pad.Position], end));
+        if (isAfter == false || isBefore == false)
+            return LoopAtom.Literal(0);
+        if (pad.Start != Extent.Fixed(0) && isAfter is null)
             inside = Both(inside, Compute(ElementKind.Boolean, Primitive.GreaterOrEqual, Parameters.Nothing, Place(), Size(pad.Start)));
-        if (end != type.Extents[pad.Position])
+        if (end != type.Extents[pad.Position] && isBefore is null)
             inside = Both(inside, Compute(ElementKind.Boolean, Primitive.Less, Parameters.Nothing, Place(), Size(end)));
         var place = count.IsOne ? Fixed(Extent.Fixed(0)) : Scaled(index[pad.Position], pad.Start * -1, 1);
         var bounds = inside is null ? guards : guards with { Bounds = Both(guards.Bounds, inside), BoundsLevels = guards.BoundsLevels | LevelsOf([index[pad.Position]]) };
@@ -112,6 +115,10 @@ internal abstract partial class BodyWriter
             return index;
         return new IndexExpression.Indirect(Sum(Size(start), Times(LoopAtom.Value(((IndexExpression.Indirect)index).Value), step)).Id);
     }
+
+    /// <summary>Whether a place that no loop moves, the last one say, is at least a bound; null where that depends on sizes or loops.</summary>
+    private static bool? IsAtLeast(IndexExpression index, Extent bound) =>
+        index is IndexExpression.Affine { Terms.Count: 0 } place && place.Offset - bound is { IsFixed: true } difference ? difference.Constant >= 0 : null;
 
     /// <summary>An index as an integer.</summary>
     private LoopAtom Coordinate(IndexExpression index)

@@ -6,11 +6,15 @@ namespace Dpo.Autodiff.Objectives;
 /// <remarks>
 /// <list type="table">
 /// <item><term><see cref="ForwardKl"/>, <see cref="ReverseKl"/></term><description>KL(teacher, student), KL(student, teacher)</description></item>
+/// <item><term><see cref="SymmetricKl"/></term><description>both, weighted</description></item>
 /// <item><term><see cref="Gkd"/></term><description>the generalised Jensen-Shannon divergence between them</description></item>
 /// <item><term><see cref="Skew"/>, <see cref="SkewReverse"/></term><description>against mixtures (DistiLLM)</description></item>
 /// <item><term><see cref="AlphaDivergence"/>, <see cref="TotalVariation"/></term><description>Amari's family; half the absolute difference</description></item>
 /// <item><term><see cref="Cosine"/></term><description>the angle between the logits</description></item>
-/// <item><term><see cref="OnPolicy"/></term><description>the reverse divergence from sampled tokens alone</description></item>
+/// <item><term><see cref="TopK"/></term><description>over some tokens of the vocabulary, and the rest as one (SDPO, SDFT)</description></item>
+/// <item><term><see cref="Universal"/></term><description>between vocabularies that differ (ULD, GOLD)</description></item>
+/// <item><term><see cref="OnPolicy"/>, <see cref="ImportanceWeighted"/></term><description>the reverse divergence from sampled tokens alone</description></item>
+/// <item><term><see cref="MiniLlm"/></term><description>as a policy gradient, and exact at each step</description></item>
 /// </list>
 /// Logits of both are divided by one temperature. Losses are not multiplied by its square, as Hinton et al. 2015 do: weigh them where they meet others.
 /// </remarks>
@@ -50,6 +54,29 @@ public static partial class Distillation
         var logs = Tokens.TemperedLogSoftmax(student, temperature);
         var divergence = KullbackLeibler(logs, Tokens.TemperedLogSoftmax(teacher, temperature));
         return (Tokens.Mean(divergence, isToken, normaliser), Tokens.Metric(Tokens.Entropy(student / temperature), isToken));
+    }
+
+    /// <summary>The symmetric divergence, <c>weight KL(teacher, student) + (1 - weight) KL(student, teacher)</c>, as in torchtune.</summary>
+    /// <param name="student">Logits of the student, [row token vocab].</param>
+    /// <param name="teacher">... of the teacher.</param>
+    /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
+    /// <param name="weight">The share of the forward divergence.</param>
+    /// <param name="temperature">What logits are divided by.</param>
+    /// <returns>The loss.</returns>
+    [Objective]
+    public static Tensor SymmetricKl(
+        [Axes("row token vocab")] Tensor student,
+        [Axes("row token vocab"), NoGrad] Tensor teacher,
+        [Axes("row token")] Tensor isToken,
+        [Axes(""), NoGrad] Tensor? normaliser = null,
+        double weight = 0.5,
+        double temperature = 1.0)
+    {
+        var studentLogs = Tokens.TemperedLogSoftmax(student, temperature);
+        var teacherLogs = Tokens.TemperedLogSoftmax(teacher, temperature);
+        var divergence = weight * KullbackLeibler(teacherLogs, studentLogs) + (1 - weight) * KullbackLeibler(studentLogs, teacherLogs);
+        return Tokens.Mean(divergence, isToken, normaliser);
     }
 
     /// <summary>GKD, Agarwal et al. 2024: the generalised Jensen-Shannon divergence, see <see cref="JensenShannon"/>.</summary>
@@ -163,26 +190,5 @@ public static partial class Distillation
     {
         var norms = (student.square().sum([-1]) * teacher.square().sum([-1])).clamp_min(1e-16).sqrt();
         return Tokens.Mean(1 - (student * teacher).sum([-1]) / norms, isToken, null);
-    }
-
-    /// <summary>
-    /// The reverse divergence from tokens that the student sampled, as a policy gradient whose reward is the teacher's log-ratio:
-    /// <c>(log student - log teacher) log student</c>, the first factor without gradient.
-    /// </summary>
-    /// <param name="logits">Logits of the student, [row token vocab].</param>
-    /// <param name="labels">The token that the logits at the same place predict, [row token], int64.</param>
-    /// <param name="isToken">Whether it was sampled, [row token], Boolean.</param>
-    /// <param name="teacherTokens">Log-probabilities of the tokens under the teacher, [row token] (<see cref="Tokens.Select"/>).</param>
-    /// <returns>The loss, and the k1 estimate of the divergence.</returns>
-    [Objective]
-    public static (Tensor loss, Tensor kl) OnPolicy(
-        [Axes("row token vocab")] Tensor logits,
-        [Axes("row token")] Tensor labels,
-        [Axes("row token")] Tensor isToken,
-        [Axes("row token"), NoGrad] Tensor teacherTokens)
-    {
-        var student = Tokens.LogProbability(logits, labels, isToken);
-        var difference = (student - teacherTokens).detach();
-        return (Tokens.Mean(difference * student, isToken, null), Tokens.Metric(difference, isToken));
     }
 }

@@ -28,6 +28,28 @@ public static partial class Preference
         WithMetrics(Loss(chosen - rejected - gammaBetaRatio, beta, labelSmoothing, loss), beta * chosen, beta * rejected);
 
     /// <summary>
+    /// AlphaPO, Gupta et al. 2025: <see cref="SimPo"/> of rewards <c>(1 - p^-alpha) / alpha</c> of the probability per token, in the place of its logarithm.
+    /// </summary>
+    /// <param name="chosen">Log-probabilities of the chosen responses under the policy, averaged over their tokens, [pair].</param>
+    /// <param name="rejected">... of the rejected ones.</param>
+    /// <param name="alpha">The shape of the reward; the logarithm at 0.</param>
+    /// <param name="beta">The scale of the reward.</param>
+    /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
+    /// <inheritdoc cref="Ipo" path="/returns"/>
+    [Objective]
+    public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) AlphaPo(
+        [Axes("pair")] Tensor chosen,
+        [Axes("pair")] Tensor rejected,
+        double alpha = 0.25,
+        double beta = 2.5,
+        double gammaBetaRatio = 0.1)
+    {
+        var chosenReward = beta * AlphaReward(chosen, alpha);
+        var rejectedReward = beta * AlphaReward(rejected, alpha);
+        return WithMetrics(-logsigmoid(chosenReward - rejectedReward - beta * gammaBetaRatio), chosenReward, rejectedReward);
+    }
+
+    /// <summary>
     /// CPO, Xu et al. 2024: DPO with a uniform reference, and the likelihood of the chosen responses beside it.
     /// </summary>
     /// <param name="chosen">Sequence log-probabilities of the chosen responses under the policy, [pair]; per token for the squared loss.</param>

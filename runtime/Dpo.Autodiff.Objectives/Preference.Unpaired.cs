@@ -95,4 +95,11 @@ public static partial class Preference
             losses *= weight;
         return (losses.mean(), reward.detach(), reward.mean().detach());
     }
+
+    /// <summary>
+    /// BCO's weights of bad responses (underlying distribution matching, Jung et al. 2024, section 4.2; TRL's bounds): <c>p / (1 - p)</c> of the chance p that a
+    /// prompt is one that good responses were given to, within 0.5 and 10; without gradient.
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor DistributionWeight(Tensor chance) => (chance / (1 - chance)).clamp(0.5, 10).detach();
 }

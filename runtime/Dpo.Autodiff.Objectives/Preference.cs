@@ -21,7 +21,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <listheader><term>with a reference, unpaired</term></listheader>
 /// <item><term><see cref="Kto"/>, <see cref="ApoZeroUnpaired"/>, <see cref="Bco"/></term><description>single responses that are good or bad</description></item>
 /// <listheader><term>without a reference</term></listheader>
-/// <item><term><see cref="SimPo"/>, <see cref="Cpo"/>, <see cref="Orpo"/></term><description>from the policy alone</description></item>
+/// <item><term><see cref="SimPo"/>, <see cref="AlphaPo"/>, <see cref="Cpo"/>, <see cref="Orpo"/></term><description>from the policy alone</description></item>
 /// <item><term><see cref="Sft"/>, <see cref="Focal"/>, <see cref="LabelHinge"/></term><description>given responses alone</description></item>
 /// </list>
 /// <para>

@@ -9,6 +9,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <item><term><see cref="BradleyTerry"/></term><description>the usual loss, with margin and centring</description></item>
 /// <item><term><see cref="Davidson"/>, <see cref="RaoKupper"/></term><description>with labels that may be ties</description></item>
 /// <item><term><see cref="Thurstone.Pairwise"/></term><description>probit in place of logit</description></item>
+/// <item><term><see cref="Process"/></term><description>a label for each step (process reward models)</description></item>
 /// <item><term><see cref="PlackettLuce.Ranking"/></term><description>more than two responses</description></item>
 /// </list>
 /// </remarks>
@@ -77,6 +78,25 @@ public static partial class RewardModel
         var (firstLog, secondLog, tieLog) = Objectives.BradleyTerry.RaoKupperLogChances(margin, logTie);
         var loss = -where(preference == 0, tieLog, where(preference > 0, firstLog, secondLog)).mean();
         return (loss, LabelAccuracy(margin, preference));
+    }
+
+    /// <summary>
+    /// A process reward model, Lightman et al. 2023, as TRL trains it: the cross-entropy of two classes at the end of every step, a mean over steps.
+    /// </summary>
+    /// <param name="logits">Of a bad and of a good step, [row token 2].</param>
+    /// <param name="labels">1 where a good step ends, 0 where a bad one does, [row token], int64; anything, -100 say, where none does.</param>
+    /// <param name="isStep">Whether a step ends, [row token], Boolean: <c>labels != -100</c> where labels say it.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of steps of the whole batch. Their number here where null.</param>
+    /// <returns>The loss, and the share of steps whose class is the likelier one.</returns>
+    [Objective]
+    public static (Tensor loss, Tensor accuracy) Process(
+        [Axes("row token 2")] Tensor logits,
+        [Axes("row token")] Tensor labels,
+        [Axes("row token")] Tensor isStep,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
+    {
+        var nll = -Tokens.LogProbability(logits, labels, isStep);
+        return (Tokens.Mean(nll, isStep, normaliser), Tokens.Metric(Tokens.IsLikeliest(logits, labels), isStep));
     }
 
     private static Tensor LabelAccuracy(Tensor margin, Tensor preference)

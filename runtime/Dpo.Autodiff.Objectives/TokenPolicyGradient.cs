@@ -12,6 +12,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <item><term><see cref="Cispo"/>, <see cref="Sapo"/>, <see cref="Vespo"/></term><description>weights that are clipped apart from the gradient, or softly</description></item>
 /// <item><term><see cref="Reinforce"/>, <see cref="Rloo"/></term><description>without ratios</description></item>
 /// <listheader><term>advantages of tokens</term></listheader>
+/// <item><term><see cref="ClipCov"/>, <see cref="KlCov"/></term><description>against the collapse of entropy</description></item>
 /// <item><term><see cref="Ppo"/>, <see cref="Value"/>, <see cref="PpoWithValue"/></term><description>the clipped surrogate, with dual clipping, and the critic's loss</description></item>
 /// <listheader><term>divergences</term></listheader>
 /// <item><term><see cref="KlPenalty"/></term><description>estimated from samples</description></item>

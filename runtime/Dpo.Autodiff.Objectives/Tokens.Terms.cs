@@ -82,4 +82,18 @@ public static partial class Tokens
     /// <summary>Whether the label is the likeliest token, as 0 or 1 in the logits' dtype (TRL's mean_token_accuracy, before the mean).</summary>
     [ObjectiveFunction]
     public static Tensor IsLikeliest(Tensor logits, Tensor labels) => (logits.argmax(-1) == labels).type_as(logits);
+
+    /// <summary>
+    /// The sum over the tokens from each on, of which one counts gamma times the one before: <c>sum over k >= t of gamma^(k - t) x_k</c>, along the last
+    /// axis. No power of gamma is divided by, so that it is exact in long rows too.
+    /// </summary>
+    /// <param name="values">[row token].</param>
+    /// <param name="gamma">The discount, above 0.</param>
+    [ObjectiveFunction]
+    public static Tensor Discounted(Tensor values, double gamma)
+    {
+        var place = arange(values.size(-1)).type_as(values);
+        var ahead = place.unsqueeze(1) - place.unsqueeze(0);
+        return values.matmul(where(ahead >= 0, exp(ahead.clamp_min(0) * Math.Log(gamma)), 0.0));
+    }
 }

@@ -96,6 +96,8 @@ internal static partial class Compositions
         + Distillation.TotalVariation(logits, teacher, isToken)
         + Distillation.Cosine(logits, teacher, isToken)
         + Distillation.OnPolicy(logits, labels, isToken, teacherTokens).loss
+        + Distillation.ImportanceWeighted(logits, labels, isToken, teacherTokens, teacherTokens.square()).loss
+        + Distillation.SymmetricKl(logits, teacher, isToken)
         + Preference.Focal(logits, labels, isToken, entropyWeight: 0.1).loss
         + Preference.LabelHinge(logits, labels, isToken).loss;
 }

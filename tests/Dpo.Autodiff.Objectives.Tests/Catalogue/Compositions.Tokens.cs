@@ -93,4 +93,31 @@ internal static partial class Compositions
         [Axes("token")] Tensor isCompletion,
         [Axes("2*pair"), NoGrad] Tensor reference) =>
         Packed.Dpo(logits, labels, isCompletion, labels.clamp_max(reference.shape[0] - 1), reference).loss;
+
+    [Objective]
+    internal static Tensor OfParts(
+        [Axes("row token vocab")] Tensor logits,
+        [Axes("row token vocab"), NoGrad] Tensor teacher,
+        [Axes("row token teacherVocab"), NoGrad] Tensor other,
+        [Axes("row token")] Tensor labels,
+        [Axes("row token rank")] Tensor top,
+        [Axes("row token")] Tensor isToken) =>
+        Distillation.TopK(logits, teacher, top, isToken)
+        + Distillation.TopK(logits, teacher, top, isToken, beta: 1, addTail: false)
+        + Distillation.Universal(logits, other, isToken, teacher[0, 0, 0].square() + 1)
+        + Distillation.MiniLlm(logits, teacher, labels, isToken, teacher[.., 0, 0], gamma: 0.9).loss;
+
+    [Objective]
+    internal static Tensor OfCovariances(
+        [Axes("token")] Tensor policy,
+        [Axes("token"), NoGrad] Tensor old,
+        [Axes("token"), NoGrad] Tensor advantage,
+        [Axes("token")] Tensor isToken,
+        [Axes("token"), NoGrad] Tensor draw) =>
+        TokenPolicyGradient.ClipCov(policy, old, advantage, isToken, draw).loss
+        + TokenPolicyGradient.KlCov(policy, old, advantage, isToken, share: 0.3).loss;
+
+    [Objective]
+    internal static Tensor OfSteps([Axes("row token 2")] Tensor logits, [Axes("row token")] Tensor labels, [Axes("row token")] Tensor isToken) =>
+        RewardModel.Process(logits, labels.clamp_max(1), isToken).loss;
 }

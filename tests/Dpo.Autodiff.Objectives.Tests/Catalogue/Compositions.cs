@@ -58,6 +58,7 @@ internal static partial class Compositions
     internal static Tensor ReferenceFree([Axes("pair")] Tensor chosen, [Axes("pair")] Tensor rejected, [Axes("")] Tensor nll, PairLoss loss = PairLoss.Sigmoid) =>
         Preference.SimPo(chosen, rejected, loss: loss).loss
         + Preference.SimPo(Preference.AlphaReward(chosen, 0.25), Preference.AlphaReward(rejected, 0), loss: loss).loss
+        + Preference.AlphaPo(chosen, rejected).loss
         + Preference.Cpo(chosen, rejected, nll, loss: loss).loss
         + Preference.Orpo(-chosen.square() - 0.1, -rejected.square() - 0.1, nll).loss
         + RewardModel.BradleyTerry(chosen, rejected, null, 0.01).loss

@@ -6,7 +6,7 @@ namespace Dpo.Autodiff.Objectives.Tests.Catalogue;
 /// <summary>What stands at tokens that do not count is not looked at: neither labels out of range nor logits that are not numbers.</summary>
 public class MaskTests
 {
-    private static readonly string[] Masks = ["isToken", "isCompletion", "isChosen", "isRejected", "isGold"];
+    private static readonly string[] Masks = ["isToken", "isCompletion", "isChosen", "isRejected", "isGold", "isStep"];
 
     public static TheoryData<string> Objectives => new(ObjectiveUnderTest.AllOf(typeof(Preference).Assembly)
         .Where(o => o.TensorParameters.Any(p => Masks.Contains(p.Name))).Select(o => o.Name));
@@ -43,7 +43,7 @@ public class MaskTests
         if (mask is null || tensor.dtype == ScalarType.Bool || name is "sequence")
             return tensor;
         if (tensor.dtype == ScalarType.Int64)
-            return where(mask, tensor, full_like(tensor, name.Length % 2 == 0 ? -100 : long.MaxValue / 2));
+            return where(tensor.dim() > mask.dim() ? mask.unsqueeze(-1) : mask, tensor, full_like(tensor, name.Length % 2 == 0 ? -100 : long.MaxValue / 2));
         var spoils = stack([full_like(tensor, double.NaN), full_like(tensor, double.PositiveInfinity), full_like(tensor, double.NegativeInfinity)], 0);
         var kind = (arange(tensor.numel()) % 3).view([1, .. tensor.shape]);
         var spoil = spoils.gather(0, kind).squeeze(0);

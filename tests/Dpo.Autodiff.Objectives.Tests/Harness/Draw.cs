@@ -78,12 +78,16 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
                 return tensor(Numbers(count, () => random.Next(40)).Select(v => (long)v).ToArray(), shape, int64);
             case "preference":
                 return tensor(Numbers(count, () => random.Next(3) - 1), shape, float64);
+            case "labels" when objective.Name == "RewardModel.Process":
+                return tensor(Numbers(count, () => random.Next(2)).Select(v => (long)v).ToArray(), shape, int64);
             case "labels" or "chosenLabels" or "rejectedLabels" or "goldLabels":
+                return tensor(Numbers(count, () => random.Next((int)Extent("vocab"))).Select(v => (long)v).ToArray(), shape, int64);
+            case "top":
                 return tensor(Numbers(count, () => random.Next((int)Extent("vocab"))).Select(v => (long)v).ToArray(), shape, int64);
             case "sequence":
                 var sequences = (int)Extent(objective.Name == "Packed.Dpo" ? "2*pair" : "sequence");
                 return tensor(Numbers(count, () => random.Next(sequences)).Select(v => (long)v).ToArray(), shape, int64);
-            case "isToken" or "isCompletion" or "isChosen" or "isRejected" or "isGold" or "isText":
+            case "isToken" or "isCompletion" or "isChosen" or "isRejected" or "isGold" or "isText" or "isStep":
                 return tensor(Spans(count, (int)shape[^1]), shape, @bool);
             case "normaliser":
                 return tensor(Numbers(count, () => 1 + 10 * random.NextDouble()), shape, float64);
@@ -92,11 +96,11 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
             case "isPresent":
                 var lengths = Numbers((int)shape[0], () => 1 + random.Next((int)shape[1]));
                 return tensor(Enumerable.Range(0, count).Select(i => i % shape[1] < lengths[i / (int)shape[1]]).ToArray(), shape, @bool);
-            case "weight":
+            case "weight" or "draw":
                 return tensor(Numbers(count, random.NextDouble), shape, float64);
             default:
                 // Log-probabilities that are averaged over tokens are below 0.
-                return tensor(Numbers(count, objective.Name == "Preference.Orpo" && shape.Length > 0 ? () => -Math.Abs(Value()) - 1e-4 : Value), shape, float64);
+                return tensor(Numbers(count, objective.Name is "Preference.Orpo" or "Preference.AlphaPo" && shape.Length > 0 ? () => -Math.Abs(Value()) - 1e-4 : Value), shape, float64);
         }
     }
 
@@ -134,6 +138,10 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
     {
         _ when axis.StartsWith("2*", StringComparison.Ordinal) => 2 * Extent(axis[2..]),
         "player" => 5,
+        "2" => 2,
+        // Of the smallest vocabulary too.
+        "rank" => 3,
+        "teacherVocab" => size switch { 7 => 41, 64 => 16, _ => 6 },
         "item" or "sample" => 4,
         // Rows of tokens stay short, and vocabularies small: sizes with and without remainders of a vector.
         "token" => size switch { 0 => 0, 1 => 1, 7 => 5, 64 => 9, _ => 2 },
