@@ -22,6 +22,9 @@ public class DiscardTests
         ["behind logsumexp"] = (_, x, _) => x.Of(Primitive.Exp).Of(Primitive.LogSumExp, Last),
         ["label behind log_softmax"] = (s, x, _) => Picked(s, x.Of(Primitive.LogSoftmax, new Parameters.Axis(1))),
         ["label behind softmax"] = (s, x, _) => Picked(s, x.Of(Primitive.Softmax, new Parameters.Axis(1))),
+        ["several labels behind log_softmax"] = (s, x, _) => new Term(
+            s.Builder,
+            Atom.Variable(s.Builder.Gather(x.Of(Primitive.LogSoftmax, new Parameters.Axis(1)).Variable, s.Index("several", Pair, Extent.Fixed(2)).Variable, 1, [0, -1]))).Of(Primitive.Sum, Last),
         ["some elements behind log_softmax"] = (_, x, _) => Likely(x.Of(Primitive.LogSoftmax, new Parameters.Axis(1))).Of(Primitive.Sum, Last),
         ["some elements behind sums"] = (s, x, y) => Likely(x * s.Spread(x.Of(Primitive.Exp).Of(Primitive.Sum, Last), [Pair, Token], 0, -1)).Of(Primitive.Sum, Last),
         ["behind cumsum"] = (s, x, _) => Picked(s, x.Of(Primitive.Exp).Of(Primitive.CumSum, new Parameters.Scan(1, false))),
@@ -56,6 +59,23 @@ public class DiscardTests
         Check(program, bad);
         Check(Simplify.Run(program), bad);
         Check(Lower.Run(program), bad);
+    }
+
+    /// <summary>The label's logarithm is discarded by itself and held within bounds, all others with the sum: what is common to both discards the row.</summary>
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void NothingIsPoisonedByTwoWays(double bad)
+    {
+        var s = new Sample();
+        var (x, keep) = (s.Input("x", Pair, Token), s.Mask("keep", Pair));
+        var logs = x.Of(Primitive.LogSoftmax, new Parameters.Axis(1));
+        var label = keep.Select(Picked(s, logs), x.Number(0));
+        var body = label.Of(Primitive.ClampMin, x.Number(-20)) + Likely(logs).Of(Primitive.Sum, Last);
+        var program = s.Result(keep.Select(body, body.Number(0)).Of(Primitive.Sum, new Parameters.Reduce([0])));
+
+        Check(program, bad);
+        Check(Simplify.Run(program), bad);
     }
 
     private static void Check(Program program, double bad)
