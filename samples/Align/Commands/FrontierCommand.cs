@@ -17,7 +17,7 @@ internal sealed class FrontierCommand
         Draws the frontier of reward against divergence from the reference over several beta, in the manner of figure 2 of the DPO paper (Rafailov et al.
         2023): DPO on pairs of the model's own samples, beside reinforcement learning with the same reward. A point is an evaluation as training goes on, of
         four samples to each of 64 held-out prompts; higher is better, and further left is closer to the reference. A method's line is the best reward that any
-        of its points has up to a divergence. Preferences and rewards come from a lexicon, so they are synthetic; and DPO sees nothing but which of two samples
+        of its points has up to a divergence. The picture ends a quarter beyond DPO's furthest point; the table has all. Preferences and rewards come from a lexicon, so they are synthetic; and DPO sees nothing but which of two samples
         the lexicon prefers, while reinforcement learning is told rewards themselves.
         """;
 
@@ -25,6 +25,8 @@ internal sealed class FrontierCommand
     private const int Samples = 4;
 
     private const int RlSequences = 32;
+    private static readonly double[] PpoBetas = [0.01, 0.03, 0.1];
+    private static readonly double[] OtherBetas = [0.1, 0.3, 1];
     private const int GroupSize = 8;
 
     private readonly Option<string> model = Options.Model();
@@ -32,7 +34,7 @@ internal sealed class FrontierCommand
     private readonly Option<string> device = Options.Device();
     private readonly Option<string> output = Options.Out("frontier");
     private readonly Option<double[]> dpoBetas = new("--dpo-beta") { Description = "DPO's values of beta.", DefaultValueFactory = _ => [0.05, 0.2, 1], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
-    private readonly Option<double[]> rlBetas = new("--rl-beta") { Description = "The other method's values of beta.", DefaultValueFactory = _ => [0.01, 0.03, 0.1], AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
+    private readonly Option<double[]> rlBetas = new("--rl-beta") { Description = "The other methods' values of beta: 0.01, 0.03 and 0.1 with ppo, 0.1, 0.3 and 1 with the others, whose penalty is a mean over tokens.", AllowMultipleArgumentsPerToken = true, HelpName = "numbers" };
     private readonly Option<string[]> beside = new("--beside") { Description = "What DPO is compared with: objectives of align rl's that learn from groups, and ppo.", DefaultValueFactory = _ => [PolicyObjective.Ppo, "grpo"], AllowMultipleArgumentsPerToken = true, HelpName = "names" };
     private readonly Option<double> heldOut = Options.Positive("--held-out", "The share of prompts that is held out for evaluation.", 0.2);
     private readonly Option<double> dpoRate = Options.Positive("--dpo-learning-rate", "DPO's learning rate.", 1e-4);
@@ -75,7 +77,7 @@ internal sealed class FrontierCommand
             Add("DPO", beta, policy => Dpo(result, policy, its, train, test, start, beta));
         foreach (var name in names)
         {
-            foreach (var beta in result.GetValue(rlBetas)!)
+            foreach (var beta in result.GetValue(rlBetas) is { Length: > 0 } given ? given : name == PolicyObjective.Ppo ? PpoBetas : OtherBetas)
                 Add(name.ToUpperInvariant(), beta, policy => Rl(result, policy, its, train, test, name, beta));
         }
 

@@ -42,7 +42,7 @@ internal sealed record FrontierCurve(string Method, double Beta, IReadOnlyList<(
         return best;
     }
 
-    /// <summary>Draws the points of every curve, each method in shades of a colour of its own, and a line through its best ones.</summary>
+    /// <summary>Draws the points of every curve, each method in shades of a colour of its own, and a line through its best ones; as far as the first method goes.</summary>
     public static void Draw(IReadOnlyList<FrontierCurve> curves, string path)
     {
         var plot = new Plot();
@@ -65,6 +65,8 @@ internal sealed record FrontierCurve(string Method, double Beta, IReadOnlyList<(
             }
         }
 
+        // A policy that only pleases goes many times as far, and would press all else against the axis.
+        plot.Axes.SetLimitsX(-0.5, Math.Max(1, 1.25 * curves.Where(c => c.Method == curves[0].Method).SelectMany(c => c.Points).Max(p => p.Kl)));
         plot.Title("Reward against divergence, held-out prompts", 14);
         plot.XLabel("KL from the reference, nats a response", 12);
         plot.YLabel("reward (sentiment, -1 to 1)", 12);

@@ -54,13 +54,56 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("response", trained.Output);
         var scored = await Align("eval", "--model", Path.Combine(reward, "model"), "--data", folder.File("pairs.jsonl", Pairs));
         Assert.Contains("reward model", scored.Output);
-        foreach (var objective in new[] { "grpo", "ppo" })
+        foreach (var objective in new[] { "grpo", "ppo", "xpo" })
         {
             var learnt = await Align(
                 "rl", "--model", model, "--reward-model", Path.Combine(reward, "model"), "--objective", objective, "--prompt-count", "6", "--prompt-length", "4",
-                "--max-tokens", "6", "--batch-size", "2", "--group-size", "2", "--steps", "2", "--out", Path.Combine(folder.Path, objective));
+                "--max-tokens", "6", "--batch-size", "2", "--group-size", "2", "--steps", "2", "--precision", "bfloat16", "--out", Path.Combine(folder.Path, objective));
             Assert.Equal(0, learnt.Status);
         }
+    }
+
+    [SkippableTheory]
+    [InlineData("kto", """{"prompt": "Tim saw", "completion": " a cat.", "label": true}""", "9 responses to learn from")]
+    [InlineData("bco", "", "8 responses to learn from")]
+    [InlineData("dpo_rao_kupper", """{"prompt": "Tim saw", "chosen": " a cat.", "rejected": " a dog.", "tie": true}""", "1 of them are ties")]
+    [InlineData("exo_pair", "", "4 pairs to learn from")]
+    public async Task Other_objectives_read_what_they_need(string objective, string row, string says)
+    {
+        var model = SharedData.Need("models/stories260K/stories260K.bin");
+        var run = await Align(
+            "dpo", "--model", model, "--data", folder.File("pairs.jsonl", Pairs + "\n" + row), "--objective", objective, "--steps", "2", "--batch-size", "4", "--held-out", "0",
+            "--precision", "bfloat16", "--out", Path.Combine(folder.Path, "run"));
+        Assert.Equal("", run.Error);
+        Assert.Equal(0, run.Status);
+        Assert.Contains(says, run.Output);
+    }
+
+    [SkippableFact]
+    public async Task Triple_preferences_need_a_third_response()
+    {
+        var model = SharedData.Need("models/stories260K/stories260K.bin");
+        string[] tpo = ["dpo", "--model", model, "--objective", "tpo", "--steps", "1", "--held-out", "0"];
+        var without = await Align([.. tpo, "--data", folder.File("pairs.jsonl", Pairs), "--out", Path.Combine(folder.Path, "a")]);
+        Assert.Equal(1, without.Status);
+        Assert.Contains("\"reference\" beside prompt, chosen and rejected", without.Error);
+        var triple = folder.File("triples.jsonl", """{"prompt": "Tim saw", "chosen": " a cat.", "rejected": " a dog.", "reference": " a big cat."}""");
+        Assert.Equal(0, (await Align([.. tpo, "--data", triple, "--out", Path.Combine(folder.Path, "b")])).Status);
+    }
+
+    [SkippableFact]
+    public async Task A_folder_s_own_template_goes_around_messages()
+    {
+        var model = SharedData.Need("models/stories260K/stories260K.bin");
+        var run = Path.Combine(folder.Path, "run");
+        Assert.Equal(0, (await Align("dpo", "--model", model, "--data", folder.File("pairs.jsonl", Pairs), "--steps", "1", "--held-out", "0", "--out", run)).Status);
+        File.WriteAllText(Path.Combine(run, "model", "chat_template.jinja"), "{% include 'x' %}");
+        string[] sample = ["sample", "--model", Path.Combine(run, "model"), "--prompt", "Hi", "--max-tokens", "2"];
+        Assert.Equal(0, (await Align(sample)).Status);
+        var refused = await Align([.. sample, "--chat"]);
+        Assert.Equal(1, refused.Status);
+        Assert.Contains("chat_template.jinja: line 1: the statement include is not read", refused.Error);
+        Assert.Equal(0, (await Align([.. sample, "--chat", "--chat-template", "zephyr"])).Status);
     }
 
     [SkippableFact]
@@ -82,6 +125,11 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("m: ", (await Align("dpo", "--model", "m", "--data", "d")).Error);
         Assert.Contains("ipo-sums", (await Align("dpo", "--model", "m", "--data", "d", "--objective", "dpoo")).Error);
         Assert.Contains("Give either --lexicon", (await Align("rl", "--model", "m")).Error);
+        Assert.Contains("chatml", (await Align("eval", "--model", "m", "--data", "d", "--chat-template", "chat")).Error);
+        Assert.Contains("thurstone", (await Align("reward", "--model", "m", "--data", "d", "--objective", "elo")).Error);
+        Assert.Contains("nash-md", (await Align("rl", "--model", "m", "--lexicon", "l", "--objective", "dpo")).Error);
+        if (!TorchSharp.torch.cuda.is_available())
+            Assert.Contains("There is no CUDA device", (await Align("sample", "--model", "m", "--device", "cuda")).Error);
     }
 
     private static async Task<(int Status, string Output, string Error)> Align(params string[] arguments)
