@@ -123,6 +123,7 @@ internal static class PairObjectives
         OfSequences("dpo-rao-kupper", "DPO with ties, Chen et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.DpoRaoKupper(c, r, rc, rr, i.IsTie!, i.Beta))) with { TakesTies = true },
         OfSequences("dpo-reference-free", "DPO's loss of the policy alone, rewards still against the reference", 0.1, (c, r, rc, rr, i) => Preference.Fused.Dpo(c, r, rc, rr, i.Beta, i.LabelSmoothing, referenceFree: true)) with { TakesLabelSmoothing = true },
         WithoutReference("simpo-hinge", "SimPO's hinge", 2, average: true, (c, r, i) => Three(Preference.Fused.SimPo(c, r, i.Beta, loss: PairLoss.Hinge))),
+        WithoutReference("alphapo", "Gupta et al. 2025", 2.5, average: true, (c, r, i) => Three(Preference.Fused.AlphaPo(c, r, beta: i.Beta))),
         WithoutReference("cpo-hinge", "CPO's hinge, without the likelihood", 0.1, average: false, (c, r, i) => Three(Preference.Fused.Cpo(c, r, null, i.Beta, loss: PairLoss.Hinge))),
         WithoutReference("cpo-ipo", "CPO's square, without the likelihood", 0.1, average: true, (c, r, i) => Three(Preference.Fused.Cpo(c, r, null, i.Beta, loss: PairLoss.Square))),
         OfSequences("apo-down", "D'Oosterlinck et al. 2024", 0.1, (c, r, rc, rr, i) => Three(Preference.Fused.ApoDown(c, r, rc, rr, i.Beta))),

@@ -13,6 +13,8 @@ public sealed class CatalogueTests
 {
     private const string Players = "it fits strengths of players to games: samples/BradleyTerry does";
     private const string Teacher = "it needs the logits of a teacher, and the commands have none";
+    private const string Steps = "it reads a label for each step of a response, and the files label responses";
+    private const string Whole = "it chooses tokens from a whole batch, and the commands learn from one part of it after another";
     private const string Lists = "it reads ranked lists of several responses, and the files have pairs";
     private const string Layout = "it is the objective without this suffix in another layout of the batch";
     private const string Sequences = "its form from logits is used, one kernel from logits to loss";
@@ -35,6 +37,14 @@ public sealed class CatalogueTests
         ["Distillation.TotalVariation"] = Teacher,
         ["Distillation.Cosine"] = Teacher,
         ["Distillation.OnPolicy"] = Teacher,
+        ["Distillation.SymmetricKl"] = Teacher,
+        ["Distillation.TopK"] = Teacher,
+        ["Distillation.Universal"] = Teacher,
+        ["Distillation.ImportanceWeighted"] = Teacher,
+        ["Distillation.MiniLlm"] = Teacher,
+        ["RewardModel.Process"] = Steps,
+        ["TokenPolicyGradient.ClipCov"] = Whole,
+        ["TokenPolicyGradient.KlCov"] = Whole,
         ["PlackettLuce.Ranking"] = Lists,
         ["PlackettLuce.Dpo"] = Lists,
         ["PlackettLuce.SoftmaxDpo"] = Lists,
