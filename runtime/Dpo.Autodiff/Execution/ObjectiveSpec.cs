@@ -31,7 +31,10 @@ public sealed class ObjectiveSpec(string name, string[] axes, TensorParameter[] 
     /// </summary>
     /// <param name="tensors">The tensors, one a parameter.</param>
     /// <param name="extents">Receives the size of each axis; 0 where only absent tensors have it.</param>
-    /// <returns>False where the eager method has to answer: it is asked for, or no value is a floating-point number.</returns>
+    /// <returns>
+    /// False where the eager method has to answer: it is asked for, no value is a floating-point number, or an axis is empty while something that has
+    /// gradients is not, and shares in a mean over nothing.
+    /// </returns>
     /// <exception cref="ObjectiveArgumentException">A tensor does not comply.</exception>
     /// <exception cref="InvalidOperationException">The environment asks for a backend that does not exist or cannot reach the tensors.</exception>
     public bool Bind(ReadOnlySpan<Tensor?> tensors, Span<long> extents)
@@ -64,12 +67,27 @@ public sealed class ObjectiveSpec(string name, string[] axes, TensorParameter[] 
             GC.KeepAlive(tensor);
         }
 
+        var isShared = extents.Contains(0) && IsShared(tensors, extents);
         foreach (ref var extent in extents)
             extent = Math.Max(extent, 0);
         var backend = BackendChoice.Current;
         if (backend is Backend.Simd or Backend.Cuda)
             BindingProblem.ThrowIfOutOfReach(this, backend, device.Type, device.Index);
-        return isFloating && backend != Backend.Eager;
+        return isFloating && !isShared && backend != Backend.Eager;
+    }
+
+    // In eager the gradient of a mean over an empty axis ends there, and what stood before it adds up nothing: 0. In closed form it is 0 times 1 / 0.
+    private bool IsShared(ReadOnlySpan<Tensor?> tensors, ReadOnlySpan<long> extents)
+    {
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            var parameter = parameters[i];
+            var isDifferentiated = tensors[i] is { } tensor && !parameter.IsNoGrad && DTypePromotion.IsFloating(TensorHandle.DType(tensor.Handle));
+            if (isDifferentiated && Size.Elements(parameter.Axes, extents) != 0)
+                return true;
+        }
+
+        return false;
     }
 
     // Returns whether it is a value of a floating-point dtype.

@@ -40,6 +40,28 @@ public class BindTests
         Assert.Equal(0, extents[0]);
     }
 
+    /// <summary>The gradient of strengths by a mean over no games is 0 in eager, and would be 0 / 0 in closed form.</summary>
+    [Theory]
+    [InlineData(0, true, false)]
+    [InlineData(0, false, true)]
+    [InlineData(2, true, true)]
+    public void WhatSharesInNothingIsEagersToAnswer(int games, bool isDifferentiated, bool isFused)
+    {
+        using var scope = NewDisposeScope();
+        var spec = new ObjectiveSpec(
+            "X",
+            ["player", "game"],
+            [
+                new("strength", [Axis(0)], "player", ParameterUses.Value, false, !isDifferentiated, false),
+                new("winner", [Axis(1)], "game", ParameterUses.Index, false, false, false),
+                new("weight", [Axis(1)], "game", ParameterUses.Value, false, false, false),
+            ],
+            ["loss"]);
+        Span<long> extents = stackalloc long[2];
+        Assert.Equal(isFused, spec.Bind([zeros(3), zeros(games, ScalarType.Int64), zeros(games)], extents));
+        Assert.Equal([3, games], extents.ToArray());
+    }
+
     [Theory]
     [InlineData(0, "null", "logits is null.")]
     [InlineData(1, "disposed", "labels has been disposed.")]
