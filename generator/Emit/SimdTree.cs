@@ -81,6 +81,9 @@ internal static class SimdTree
 
     public static IEnumerable<SimdStatement> Statements(SimdNode node) => Statements([node]);
 
+    /// <summary>Every node below, loops before what is in them.</summary>
+    public static IEnumerable<SimdNode> Nodes(IEnumerable<SimdNode> nodes) => nodes.SelectMany(n => n is SimdLoop loop ? Nodes(loop.Body).Prepend(n) : [n]);
+
     /// <summary>All loops, outermost first.</summary>
     public static IEnumerable<SimdLoop> Loops(IEnumerable<SimdNode> nodes) => nodes.OfType<SimdLoop>().SelectMany(l => Loops(l.Body).Prepend(l));
 

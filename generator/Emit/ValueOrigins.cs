@@ -43,18 +43,20 @@ internal sealed class ValueOrigins(LoopProgram program)
             && sources.All(s => s is LoopNode.Extern { Name: "sort" } sort && sort.Length == extent));
 
     /// <summary>The buffer that an index out of range is blamed on: where it was read, or the one it points into.</summary>
-    public int IndexBuffer(int value, int indexed) => IndexInput(value, []) ?? indexed;
+    public int IndexBuffer(int value, int indexed) => IndexLoad(value)?.Buffer ?? indexed;
 
-    /// <summary>The input of whole numbers that a value is, or is computed from.</summary>
-    private int? IndexInput(int value, HashSet<int> seen)
+    /// <summary>The reading of an input of whole numbers that a value is, or is computed from.</summary>
+    public LoopNode.Load? IndexLoad(int value) => IndexLoad(value, []);
+
+    private LoopNode.Load? IndexLoad(int value, HashSet<int> seen)
     {
         if (!seen.Add(value) || !definitions.TryGetValue(value, out var node))
             return null;
         return node switch
         {
-            LoopNode.Load load => program.Buffers[load.Buffer] is { Role: BufferRole.Input, Kind: ElementKind.Integer } ? load.Buffer : null,
+            LoopNode.Load load => program.Buffers[load.Buffer] is { Role: BufferRole.Input, Kind: ElementKind.Integer } ? load : null,
             LoopNode.Compute compute => compute.Operands.Where(o => o.Kind == LoopAtomKind.Value && program.Values[o.Id] == ElementKind.Integer)
-                .Select(o => IndexInput(o.Id, seen)).FirstOrDefault(b => b is not null),
+                .Select(o => IndexLoad(o.Id, seen)).FirstOrDefault(l => l is not null),
             _ => null,
         };
     }

@@ -103,7 +103,7 @@ class Program:
         self.compute = torch.float64 if call["isDouble"] else torch.float32
         module = card.module(call["defines"] + "\n" + prelude + "\n" + call["source"], call["name"])
         self.functions = [card.function(module, step["kernel"]) if "kernel" in step else None for step in call["steps"]]
-        self.fault = torch.zeros(2, dtype=torch.int64, device="cuda")
+        self.fault = torch.zeros(4, dtype=torch.int64, device="cuda")
         self.tensors = [None] * len(call["buffers"])
 
     def kind(self, kind):

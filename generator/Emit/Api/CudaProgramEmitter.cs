@@ -29,7 +29,7 @@ internal sealed class CudaProgramEmitter(CudaPlan plan, Func<Extent, string> siz
             writer.Line($"{method}Text,");
             Table(writer, buffers.Select(b => $"new({SourceWriter.Quoted(plan.Names[b.Id])}, {Kind(b.Kind)}, {Sizes(b.Extents)}{Argument(b)}),"), ",");
             Table(writer, plan.Workspaces.Select(w => InvariantText.Of($"new({w.Launch}, {Kind(w.Kind)}{string.Concat(w.Extents.Select(e => ", " + NewSize(e)))}), // {w.Name}")), ",");
-            Table(writer, plan.Faults.Select(f => $"new({Number(Place(f.Buffer))}, {SourceWriter.Quoted(f.Axis.ToString())}),"), ",");
+            Table(writer, plan.Faults.Select(f => $"new({Number(Place(f.Buffer))}, {NewSize(f.Axis)}),"), ",");
             Table(writer, plan.Steps.Select(s => Step(s) + ","), ");");
         }
     }

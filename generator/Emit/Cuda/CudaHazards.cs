@@ -7,48 +7,99 @@ namespace Dpo.Autodiff.Generator.Emit.Cuda;
 /// Where the threads of a block must wait for each other: between two accesses to one place, of which one writes, by threads that may be
 /// two. Accesses with the same key are to one place only in the same thread.
 /// </summary>
-internal sealed class CudaHazards(CudaMemory memory)
+/// <remarks>
+/// A barrier stands before the first node that meets what has been touched since the last one, so that no two stand where one is enough.
+/// Reductions over the block, and scans, have barriers of their own: what is touched before them and after them does not meet.
+/// </remarks>
+internal sealed class CudaHazards
 {
     private const string FirstThread = "first thread";
 
-    private readonly List<(int Buffer, bool IsWrite, string? Key)> open = [];
+    private readonly CudaMemory memory;
+    private readonly CudaMethod method;
+    private readonly HashSet<int> written;
+    private readonly HashSet<SimdNode> barriers = [];
 
-    /// <summary>The buffers that the kernel writes; others need no care.</summary>
-    public HashSet<int> Written { get; } = [];
-
-    /// <summary>Notes what a kernel writes.</summary>
-    public void Write(IEnumerable<int> buffers) => Written.UnionWith(buffers.Select(memory.Place));
-
-    public void Clear() => open.Clear();
-
-    /// <summary>What has been touched since the last barrier.</summary>
-    public IReadOnlyList<(int Buffer, bool IsWrite, string? Key)> Open => [.. open];
-
-    /// <summary>Notes again what was touched before something that may not have run, and with it no barrier of its own.</summary>
-    public void Reopen(IReadOnlyList<(int Buffer, bool IsWrite, string? Key)> before) => open.AddRange(before.Where(a => !open.Contains(a)));
-
-    /// <summary>Whether a barrier must come before a node; notes what it touches.</summary>
-    public bool Meets(SimdNode node, CudaMethod method)
+    /// <summary>Finds where barriers stand.</summary>
+    /// <param name="memory">What the kernels share.</param>
+    /// <param name="method">The kernel: who runs what.</param>
+    /// <param name="parts">The lists of nodes that are done one after the other.</param>
+    /// <param name="areItems">Whether they are done again for each item of the block, which has memory of its own but for the block's rows.</param>
+    /// <param name="known">When the kernel runs.</param>
+    public CudaHazards(CudaMemory memory, CudaMethod method, IReadOnlyList<List<SimdNode>> parts, bool areItems, SimdGate known)
     {
-        var accesses = Accesses([node], method, null, isOwner: false).ToArray();
-
-        // A loop that all threads run notes what it touches as its body is written.
-        var meets = accesses.Any(a => open.Any(o => Conflict(a, o)));
-        if (meets)
-            open.Clear();
-        if (!(node is SimdLoop loop && method.IsUniform(loop)))
-            open.AddRange(accesses);
-        return meets;
+        this.memory = memory;
+        this.method = method;
+        written = new(parts.SelectMany(SimdTree.Statements).SelectMany(s => SimdTree.Writes(s.Node)).Select(memory.Place));
+        Repeat([], open => parts.Aggregate(open, (o, part) => Walk(o, part, known)), access => areItems && memory.Program.Buffers[access.Buffer].Scope == BufferScope.Row);
     }
 
-    /// <summary>Whether iterations of a loop that all threads run meet each other, so that each begins with a barrier.</summary>
-    /// <param name="body">What is done in each.</param>
-    /// <param name="method">The kernel.</param>
-    /// <param name="loop">The loop; null for the items, of which each has memory of its own but for the rows of its block.</param>
-    public bool MeetsItself(List<SimdNode> body, CudaMethod method, SimdLoop? loop)
+    /// <summary>What a thread touches. The buffer is the one whose memory it is.</summary>
+    private readonly record struct Access(int Buffer, bool IsWrite, string? Key);
+
+    /// <summary>Whether all threads wait for each other before a node.</summary>
+    public bool IsBefore(SimdNode node) => barriers.Contains(node);
+
+    /// <summary>Walks a body until what an iteration leaves open meets nothing new in the next one. Returns what the last iteration leaves.</summary>
+    private static HashSet<Access> Repeat(HashSet<Access> open, Func<HashSet<Access>, HashSet<Access>> walk, Func<Access, bool> isCarried)
     {
-        var accesses = Accesses(body, method, null, isOwner: false).Where(a => loop is null ? memory.Program.Buffers[a.Buffer].Scope == BufferScope.Row : !IsOwn(a.Buffer, loop)).ToArray();
-        return accesses.Any(a => accesses.Any(b => Conflict(a, b)));
+        var before = new HashSet<Access>(open);
+        while (true)
+        {
+            var after = walk(before);
+            var carried = after.Where(isCarried).Where(a => !before.Contains(a)).ToArray();
+            if (carried.Length == 0)
+                return after;
+            before = [.. before, .. carried];
+        }
+    }
+
+    /// <summary>Decides on the barriers of a list that all threads run, given what has been touched since the last one; returns the same for what follows.</summary>
+    private HashSet<Access> Walk(HashSet<Access> before, List<SimdNode> nodes, SimdGate known)
+    {
+        var open = before;
+        var reductions = new HashSet<int>(method.Reductions(nodes));
+        for (var i = 0; i < nodes.Count; i++)
+        {
+            open = nodes[i] is SimdLoop loop && method.IsUniform(loop) ? Uniform(open, loop, loop.Gate.Contains(known) ? known : loop.Gate) : Step(open, nodes[i], known);
+            if (reductions.Contains(i))
+                open = [];
+        }
+
+        return open;
+    }
+
+    /// <summary>What all threads run an iteration after the other has its barriers inside, but for the one that its first iteration alone needs.</summary>
+    private HashSet<Access> Uniform(HashSet<Access> open, SimdLoop loop, SimdGate known)
+    {
+        HashSet<Access> Body(HashSet<Access> entered) => Repeat(entered, o => Walk(o, loop.Body, known), a => !IsOwn(a.Buffer, loop));
+        SimdNode[] Inside() => SimdTree.Nodes(loop.Body).Where(barriers.Contains).ToArray();
+
+        Body([]);
+        var few = Inside();
+        var after = Body(open);
+        barriers.Remove(loop);
+        if (few.SequenceEqual(Inside()))
+            return [.. open, .. after];
+        barriers.Add(loop);
+        return Body([]);
+    }
+
+    private HashSet<Access> Step(HashSet<Access> open, SimdNode node, SimdGate known)
+    {
+        var isScan = node is SimdStatement { Node: LoopNode.Extern { Name: not "sort" } };
+        var accesses = Accesses([node], null, isOwner: false).ToArray();
+        barriers.Remove(node);
+
+        // A scan writes behind barriers of its own.
+        if (accesses.Any(a => !(isScan && a.IsWrite) && open.Any(o => Conflict(a, o))))
+        {
+            barriers.Add(node);
+            open = [];
+        }
+
+        // For a gradient that is not wanted there is no scan, and no barrier of it.
+        return isScan && node.Gate.Contains(known) ? [.. accesses] : [.. open, .. accesses];
     }
 
     /// <summary>Whether every access in a loop is to the iteration's own part of a buffer.</summary>
@@ -66,36 +117,36 @@ internal sealed class CudaHazards(CudaMemory memory)
         return true;
     }
 
-    private static bool Conflict((int Buffer, bool IsWrite, string? Key) left, (int Buffer, bool IsWrite, string? Key) right) =>
+    private static bool Conflict(Access left, Access right) =>
         left.Buffer == right.Buffer && (left.IsWrite || right.IsWrite) && (left.Key is null || left.Key != right.Key);
 
-    private IEnumerable<(int Buffer, bool IsWrite, string? Key)> Accesses(IEnumerable<SimdNode> nodes, CudaMethod method, SimdLoop? lane, bool isOwner)
+    private IEnumerable<Access> Accesses(IEnumerable<SimdNode> nodes, SimdLoop? lane, bool isOwner)
     {
         foreach (var node in nodes)
         {
             if (node is SimdLoop loop)
             {
                 var inner = lane ?? (method.IsShared(loop) ? loop : null);
-                foreach (var access in Accesses(loop.Body, method, inner, isOwner || (inner is null && method.IsOwned(loop))))
+                foreach (var access in Accesses(loop.Body, inner, isOwner || (inner is null && method.IsOwned(loop))))
                     yield return access;
                 continue;
             }
 
             var statement = ((SimdStatement)node).Node;
             if (statement is LoopNode.Initialise cleared && IsMemory(cleared.Buffer))
-                yield return (memory.Place(cleared.Buffer), true, Filled(cleared.Buffer));
+                yield return new(memory.Place(cleared.Buffer), true, Filled(cleared.Buffer));
             foreach (var (buffer, index) in SimdTree.Accesses(statement))
             {
                 if (!IsMemory(buffer))
                     continue;
                 var isWrite = SimdTree.Writes(statement).Contains(buffer);
                 var key = statement is LoopNode.Extern || isOwner ? null : lane is null ? isWrite ? FirstThread : null : method.IsVectorised(lane) ? null : Key(index, lane);
-                yield return (memory.Place(buffer), isWrite, key);
+                yield return new(memory.Place(buffer), isWrite, key);
             }
         }
     }
 
-    private bool IsMemory(int buffer) => Written.Contains(memory.Place(buffer)) && memory.Program.Buffers[buffer].Scope != BufferScope.Register && memory.Program.Buffers[buffer].Extents.Count > 0;
+    private bool IsMemory(int buffer) => written.Contains(memory.Place(buffer)) && memory.Program.Buffers[buffer].Scope != BufferScope.Register && memory.Program.Buffers[buffer].Extents.Count > 0;
 
     // A row of one axis is cleared by the threads that lanes over it have.
     private string? Filled(int buffer) => memory.Program.Buffers[buffer].Extents is [var extent] ? $"{extent}|0|0|1" : null;

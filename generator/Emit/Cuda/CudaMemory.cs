@@ -114,6 +114,9 @@ internal sealed class CudaMemory
         return Faults.IndexOf(fault);
     }
 
+    /// <summary>The reading of an input that an index is, or is computed from.</summary>
+    public LoopNode.Load? IndexLoad(int value) => origins.IndexLoad(value);
+
     /// <summary>Whether an index must be checked: a permutation that the sort routine wrote is right along the axis that was sorted.</summary>
     public bool NeedsCheck(int value, Extent extent) => origins.NeedsCheck(value, extent);
 

@@ -10,6 +10,9 @@ internal sealed partial class CudaMethod
     private readonly Dictionary<int, string> rows = [];
     private readonly Dictionary<int, Code> known = [];
 
+    // Where values were read, in their buffers.
+    private readonly Dictionary<int, string> positions = [];
+
     /// <summary>Whether all threads of a block run a loop's iterations one after the other, and may wait for each other there.</summary>
     public bool IsUniform(SimdLoop loop) => nest is not null && !nest.IsLane(loop) && !IsOwned(loop);
 
@@ -42,7 +45,8 @@ internal sealed partial class CudaMethod
 
         var predicate = load.Predicate is { } holds ? Value(holds, named: true).Operand : "";
         var exists = Exists(load.Buffer, load.Index, predicate);
-        var code = Read(load.Buffer, Offset(load.Buffer, load.Index));
+        var offset = positions[load.Value] = Offset(load.Buffer, load.Index);
+        var code = Read(load.Buffer, offset);
         if (memory.IsOptionalUpstream(load.Buffer))
             code = Code.Compound($"{Buffer(load.Buffer)} ? {code.Operand} : (real){Argument(CudaArgumentKind.AbsentUpstream)}");
         if (exists.Length > 0)
@@ -110,7 +114,8 @@ internal sealed partial class CudaMethod
             writer.Line($"const bool {name} = {place} >= 0 && {place} < {ExtentOf(program.Buffers[buffer].Extents[p]).Operand};");
             var failing = predicate.Length > 0 ? $"{predicate} && !{name}" : "!" + name;
             var code = $"{Argument(CudaArgumentKind.FaultCode)} + {Number(memory.FaultOf(indirect.Value, buffer, program.Buffers[buffer].Extents[p]))}";
-            writer.Line($"if ({failing})\n    DPO_FAULT({Argument(CudaArgumentKind.Faults)}, {code}, {place});");
+            var position = memory.IndexLoad(indirect.Value) is { } load && positions.TryGetValue(load.Value, out var at) ? at : "-1";
+            writer.Line($"if ({failing})\n    DPO_FAULT({Argument(CudaArgumentKind.Faults)}, {code}, {place}, {position});");
             conditions.Add(name);
         }
 

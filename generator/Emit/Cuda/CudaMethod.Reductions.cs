@@ -26,26 +26,28 @@ internal sealed partial class CudaMethod
     /// <summary>The results whose parts the kernel leaves.</summary>
     public List<CudaTotal> Totals { get; } = [];
 
-    /// <summary>The last node that combines into each accumulator which begins in a list.</summary>
-    private Dictionary<int, int> Accumulators(List<SimdNode> nodes)
+    /// <summary>An accumulator that begins in a list.</summary>
+    /// <param name="Buffer">The register.</param>
+    /// <param name="Last">The last node that combines into it.</param>
+    /// <param name="Combine">How; null where nothing does.</param>
+    /// <param name="IsShared">Whether it does so in a loop that threads share.</param>
+    private readonly record struct Accumulator(int Buffer, int Last, LoopNode.Combine? Combine, bool IsShared);
+
+    private IEnumerable<Accumulator> Accumulators(List<SimdNode> nodes)
     {
-        var last = new Dictionary<int, int>();
         for (var i = 0; i < nodes.Count; i++)
         {
-            if (nodes[i] is SimdStatement { Node: LoopNode.Initialise initialise } && program.Buffers[initialise.Buffer].Scope == BufferScope.Register)
-            {
-                var combining = nodes.FindLastIndex(n => SimdTree.Statements(n).Any(s => s.Node is LoopNode.Combine combine && combine.Buffer == initialise.Buffer));
-                last[initialise.Buffer] = Math.Max(i, combining);
-                var statement = nodes.SelectMany(SimdTree.Statements).Select(s => s.Node).OfType<LoopNode.Combine>().FirstOrDefault(c => c.Buffer == initialise.Buffer);
-                var isShared = nest is not null && nodes.OfType<SimdLoop>().SelectMany(Inside).Where(nest.IsLane)
-                    .Any(l => SimdTree.Statements(l).Any(s => s.Node is LoopNode.Combine combine && combine.Buffer == initialise.Buffer));
-                if (statement is not null)
-                    parts[initialise.Buffer] = ("", statement, isShared);
-            }
+            if (nodes[i] is not SimdStatement { Node: LoopNode.Initialise initialise } || program.Buffers[initialise.Buffer].Scope != BufferScope.Register)
+                continue;
+            bool Combines(SimdNode node) => SimdTree.Statements(node).Any(s => s.Node is LoopNode.Combine combine && combine.Buffer == initialise.Buffer);
+            var combine = nodes.SelectMany(SimdTree.Statements).Select(s => s.Node).OfType<LoopNode.Combine>().FirstOrDefault(c => c.Buffer == initialise.Buffer);
+            var isShared = nest is not null && nodes.OfType<SimdLoop>().SelectMany(Inside).Where(nest.IsLane).Any(Combines);
+            yield return new(initialise.Buffer, Math.Max(i, nodes.FindLastIndex(Combines)), combine, isShared);
         }
-
-        return last;
     }
+
+    /// <summary>The nodes of a list that all threads run after which the block combines what its threads have.</summary>
+    public IEnumerable<int> Reductions(List<SimdNode> nodes) => Accumulators(nodes).Where(a => a is { Combine: not null, IsShared: true }).Select(a => a.Last);
 
     private void Declare(LoopNode.Initialise initialise, CudaPlace place)
     {

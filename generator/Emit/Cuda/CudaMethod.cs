@@ -35,9 +35,9 @@ internal sealed partial class CudaMethod
     private readonly Dictionary<int, string> loopNames = [];
     private readonly Dictionary<int, int> uses = [];
     private readonly Dictionary<int, List<SimdNode>> useLists = [];
-    private readonly CudaHazards hazards;
     private readonly List<CudaWorkspace> workspaces;
     private SourceWriter writer = new();
+    private CudaHazards? hazards;
     private CudaGrid grid;
     private CudaNest? nest;
     private SimdLoop? lane;
@@ -49,7 +49,6 @@ internal sealed partial class CudaMethod
         this.step = step;
         program = memory.Program;
         names = new(memory.Names);
-        hazards = new(memory);
     }
 
     private readonly int step;
@@ -67,7 +66,7 @@ internal sealed partial class CudaMethod
         if (grid == CudaGrid.Rows)
             Join(loop.Body);
         Survey([scalars, loop.Prologue, loop.Body]);
-        hazards.Write(SimdTree.Statements(loop.Body).SelectMany(s => SimdTree.Writes(s.Node)));
+        hazards = new(memory, this, [loop.Prologue, loop.Body], loop.Items.Count > 0, gate);
         var place = grid switch { CudaGrid.Elements => CudaPlace.Lane, CudaGrid.Owners => CudaPlace.Owner, _ => CudaPlace.Uniform };
         Nodes(scalars, CudaPlace.Uniform, gate);
         DeclareTotals(loop.Body);
@@ -86,7 +85,7 @@ internal sealed partial class CudaMethod
     {
         grid = CudaGrid.Block;
         Survey([nodes]);
-        hazards.Write(SimdTree.Statements(nodes).SelectMany(s => SimdTree.Writes(s.Node)));
+        hazards = new(memory, this, [nodes], areItems: false, SimdGate.Always);
         foreach (var total in totals)
             Add(total, isKept: program.Buffers[total.Buffer].Role != BufferRole.Workspace || readLater.Contains(total.Buffer));
         Nodes(nodes, CudaPlace.Uniform, SimdGate.Always);
@@ -195,8 +194,6 @@ internal sealed partial class CudaMethod
         var header = isGrid ? Strided(name, count.Text, isGrid) : $"for (long long {name} = dpo_block(); {name} < {count.Text}; {name} += dpo_blocks())";
         var outer = writer;
         writer = new();
-        if (hazards.MeetsItself(loop.Body, this, null))
-            Barrier();
         Nodes(loop.Prologue, place, gate);
         Nodes(loop.Body, place, gate);
         var body = writer.ToString();
@@ -235,26 +232,18 @@ internal sealed partial class CudaMethod
 
     private void Nodes(List<SimdNode> nodes, CudaPlace place, SimdGate known)
     {
-        var finished = Accumulators(nodes);
+        var begun = Accumulators(nodes).ToArray();
+        foreach (var accumulator in begun)
+            if (accumulator.Combine is { } combine)
+                parts[accumulator.Buffer] = ("", combine, accumulator.IsShared);
         for (var i = 0; i < nodes.Count; i++)
         {
-            if (place == CudaPlace.Uniform && hazards.Meets(nodes[i], this))
+            if (place == CudaPlace.Uniform && hazards!.IsBefore(nodes[i]))
                 writer.Line("dpo_barrier();");
-
-            // A loop may have no iteration, and a gradient that is not wanted none of its statements.
-            var mayNotRun = nodes[i] is SimdLoop || !nodes[i].Gate.Contains(known);
-            var before = mayNotRun ? hazards.Open : [];
             Node(nodes, nodes[i], place, known);
-            hazards.Reopen(before);
-            foreach (var register in finished.Where(f => f.Value == i).Select(f => f.Key))
-                Finish(register);
+            foreach (var accumulator in begun.Where(a => a.Last == i))
+                Finish(accumulator.Buffer);
         }
-    }
-
-    private void Barrier()
-    {
-        writer.Line("dpo_barrier();");
-        hazards.Clear();
     }
 
     private void Node(List<SimdNode> list, SimdNode node, CudaPlace place, SimdGate known)
@@ -324,8 +313,6 @@ internal sealed partial class CudaMethod
             Own(loop);
         using (writer.Block($"for (long long {name} = 0; {name} < {count}; {name}++)"))
         {
-            if (place == CudaPlace.Uniform && inner == place && hazards.MeetsItself(loop.Body, this, loop))
-                Barrier();
             Nodes(loop.Body, inner, known);
         }
 

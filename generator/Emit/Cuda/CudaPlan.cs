@@ -22,7 +22,7 @@ public sealed record CudaPlan(
 
 /// <summary>An index that is out of range.</summary>
 /// <param name="Buffer">Whose it is.</param>
-/// <param name="Axis">The axis that does not reach so far.</param>
+/// <param name="Axis">The extent that it is not below.</param>
 public sealed record CudaFault(int Buffer, Extent Axis);
 
 /// <summary>Memory of which each block of a launch has its own piece: partial results, rows.</summary>

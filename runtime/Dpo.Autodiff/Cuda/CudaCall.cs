@@ -195,7 +195,7 @@ internal ref struct CudaCall
                 's' => BitConverter.DoubleToUInt64Bits(call.Scalars[id]),
                 'u' => BitConverter.DoubleToUInt64Bits(call.AbsentUpstream),
                 'f' => (ulong)device.Faults,
-                _ => (ulong)program.FaultCode(call.Spec),
+                _ => (ulong)program.FaultCode(call.Spec, call.Extents),
             };
         }
 

@@ -18,7 +18,7 @@ internal sealed class CudaDevice : ICudaDevice
         (_, context, var architecture, Multiprocessors, Name) = driver.Open(index);
         target = compiler.Target(architecture);
         using (driver.Enter(context))
-            Faults = driver.AllocateHost(2 * sizeof(long));
+            Faults = driver.AllocateHost(CudaFaults.Words * sizeof(long));
     }
 
     /// <summary>The card's own name.</summary>

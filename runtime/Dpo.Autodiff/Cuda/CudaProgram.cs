@@ -27,15 +27,16 @@ public sealed class CudaProgram(string name, Func<string> source, CudaBuffer[] b
 
     internal CudaStep[] Steps => steps;
 
-    /// <summary>The code of the first fault; others follow.</summary>
-    internal long FaultCode(ObjectiveSpec spec)
+    /// <summary>The code of the first fault in a call of these sizes; others follow.</summary>
+    internal long FaultCode(ObjectiveSpec spec, ReadOnlySpan<long> extents)
     {
-        if (faultCode == 0)
-            faultCode = CudaFaults.Register(this, spec);
-        return faultCode;
+        if (shape is not { } last || !extents.SequenceEqual(last.Extents))
+            shape = last = CudaFaults.Shape(firstFault ??= CudaFaults.Register(this, spec), extents);
+        return last.Code;
     }
 
-    private long faultCode;
+    private CudaShape? shape;
+    private long? firstFault;
 
     /// <summary>The kernels for these storage types.</summary>
     /// <param name="device">Where they run.</param>
@@ -100,9 +101,9 @@ public readonly record struct CudaWorkspace(int Launch, ElementKind Kind, params
 
 /// <summary>An index that is out of range.</summary>
 /// <param name="Buffer">Whose it is, or into what it points.</param>
-/// <param name="Axis">The axis that does not reach so far.</param>
+/// <param name="Size">What it is not below.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public readonly record struct CudaFault(int Buffer, string Axis);
+public readonly record struct CudaFault(int Buffer, Size Size);
 
 /// <summary>How a kernel's work is spread over the card.</summary>
 [EditorBrowsable(EditorBrowsableState.Never)]

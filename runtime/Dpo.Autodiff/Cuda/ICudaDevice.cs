@@ -7,8 +7,8 @@ internal interface ICudaDevice
     int Multiprocessors { get; }
 
     /// <summary>
-    /// Two words that kernels write and the host reads without waiting for them: the code of a fault (0 for none) and the index that was
-    /// out of range. Zero at first; who reads a fault clears it.
+    /// Words that kernels write and the host reads without waiting for them: the code of a fault (0 for none), the index that was out of
+    /// range, where it was read, and a check of the two. Zero at first; who reads a fault clears it.
     /// </summary>
     nint Faults { get; }
 

@@ -65,13 +65,20 @@ internal static class BindingProblem
     internal static ObjectiveArgumentException OutOfRange(ObjectiveSpec spec, TensorParameter? parameter, ReadOnlySpan<long> position, KernelFault fault) => new(
         spec.Name,
         parameter?.Name ?? "",
-        $"{parameter?.Name ?? "an index"} has {Number(fault.Index)}{(position.IsEmpty ? "" : $" at [{string.Join(", ", position.ToArray().Select(Number))}]")}, which is out of range of an axis of size {Number(fault.Extent)}.");
+        $"{parameter?.Name ?? "an index"} has {Number(fault.Index)}{At(position)}, which is out of range of an axis of size {Number(fault.Extent)}.");
 
     /// <summary>As a card finds it: after the call.</summary>
-    internal static ObjectiveArgumentException WasOutOfRange(ObjectiveSpec spec, TensorParameter? parameter, long index, string axis) => new(
+    /// <param name="spec">The objective.</param>
+    /// <param name="parameter">Whose index it is; null where it was computed from several.</param>
+    /// <param name="index">The index.</param>
+    /// <param name="position">Where the parameter has it; empty where that is not known.</param>
+    /// <param name="extent">What it is not below; null where that is not known any more.</param>
+    internal static ObjectiveArgumentException WasOutOfRange(ObjectiveSpec spec, TensorParameter? parameter, long index, ReadOnlySpan<long> position, long? extent) => new(
         spec.Name,
         parameter?.Name ?? "",
-        $"in an earlier call, {parameter?.Name ?? "an index"} had {Number(index)}, which is out of range of the axis {axis}. What depends on it is NaN.");
+        $"in an earlier call, {parameter?.Name ?? "an index"} had {Number(index)}{At(position)}, which is out of range{(extent is { } size ? $" of an axis of size {Number(size)}" : "")}. What depends on it is NaN.");
+
+    private static string At(ReadOnlySpan<long> position) => position.IsEmpty ? "" : $" at [{string.Join(", ", position.ToArray().Select(Number))}]";
 
     internal static ObjectiveArgumentException TooSmall(ObjectiveSpec spec, int axis, long size) =>
         new(spec.Name, spec.Parameters[0].Name, $"the tensors are too small: axis {Number(axis)} of a result would have size {Number(size)}.");

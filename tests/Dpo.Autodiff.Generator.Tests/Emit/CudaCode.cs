@@ -68,8 +68,8 @@ internal sealed unsafe class CudaCode
 
         var grids = new long[plan.Steps.Count];
         var workspaces = new nint[plan.Workspaces.Count];
-        var faults = stackalloc long[2];
-        (faults[0], faults[1]) = (0, 0);
+        var faults = stackalloc long[4];
+        new Span<long>(faults, 4).Clear();
         for (var s = 0; s < plan.Steps.Count; s++)
         {
             var step = plan.Steps[s];

@@ -57,8 +57,8 @@ public sealed class CudaCatalogue : ICollectionFixture<CudaCatalogue>
 
     internal static ObjectiveUnderTest Objective(string name) => Objectives[name];
 
-    internal static Dictionary<string, object?> Arguments(CudaUse use, int seed, long size) =>
-        CatalogueTests.Cast(new Draw(seed, size, Magnitude.Usual).Arguments(Objective(use.Objective), use.Configuration), use.DType);
+    internal static Dictionary<string, object?> Arguments(CudaUse use, int seed, long size, long? row = null) =>
+        CatalogueTests.Cast(new Draw(seed, size, Magnitude.Usual) { Row = row }.Arguments(Objective(use.Objective), use.Configuration), use.DType);
 
     private void Record(CudaUse use)
     {

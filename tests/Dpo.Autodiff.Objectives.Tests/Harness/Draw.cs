@@ -18,6 +18,9 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
 {
     private readonly Random random = new(seed);
 
+    /// <summary>How long all rows are, of tokens, of items and of vocabularies; where it is not said, they are short.</summary>
+    public long? Row { get; init; }
+
     /// <summary>All of an objective's combinations of enum and Boolean values, absent and present tensors and numbers.</summary>
     public static IEnumerable<Dictionary<string, object?>> Configurations(ObjectiveUnderTest objective)
     {
@@ -137,6 +140,7 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
     private long Extent(string axis) => axis switch
     {
         _ when axis.StartsWith("2*", StringComparison.Ordinal) => 2 * Extent(axis[2..]),
+        "item" or "sample" or "token" or "chosenToken" or "rejectedToken" or "goldToken" or "vocab" when Row is { } row => row,
         "player" => 5,
         "2" => 2,
         // Of the smallest vocabulary too.

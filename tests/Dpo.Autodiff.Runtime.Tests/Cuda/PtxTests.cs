@@ -32,7 +32,7 @@ public class PtxTests
             real total = dpo_block_sum(sum) + dpo_block_logsumexp(lse).value();
             long long position = dpo_block_argmax(best).position;
             if (dpo_block_any(position < 0) || dpo_block_all(position > count))
-                DPO_FAULT((long long *)fault, 1, position);
+                DPO_FAULT((long long *)fault, 1, position, 0);
             if (dpo_thread() == 0)
                 dpo_store((STORE *)output, 0, total);
         }

@@ -17,12 +17,17 @@
 #define DPO_KERNEL(name) extern "C" __global__ void name
 #endif
 
-// What was read from data and is out of range: the host finds it at the next call. Any of the positions will do.
-#define DPO_FAULT(fault, code, position) \
-    do                                   \
-    {                                    \
-        (fault)[1] = (position);         \
-        (fault)[0] = (code);             \
+// An index out of range, and where it was read (-1: it was computed): the host finds them at the next call. Any one will do; where
+// several threads find one at once, the last word tells that those before it belong together.
+#define DPO_FAULT(fault, code, index, position)         \
+    do                                                  \
+    {                                                   \
+        const long long dpo_index = (index);            \
+        const long long dpo_position = (position);      \
+        (fault)[1] = dpo_index;                         \
+        (fault)[2] = dpo_position;                      \
+        (fault)[3] = dpo_index ^ dpo_position;          \
+        (fault)[0] = (code);                            \
     } while (0)
 
 DPO_DEVICE int dpo_thread() { return (int)threadIdx.x; }

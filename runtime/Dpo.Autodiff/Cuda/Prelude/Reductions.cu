@@ -217,11 +217,13 @@ template <class M> DPO_DEVICE M dpo_warp_reduce(M monoid)
     return monoid;
 }
 
-// Every warp combines all warps' results. The second barrier keeps the next reduction from overwriting what is still read.
+// Every warp combines all warps' results. What the threads touched before a reduction is behind them after it, also where the block is
+// one warp: kernels count on that. The first barrier moreover keeps the results of the last reduction until all have read them.
 template <class M> DPO_DEVICE M dpo_block_reduce(M monoid)
 {
     __shared__ unsigned long long memory[(DPO_WARP * sizeof(M) + 7) / 8];
     monoid = dpo_warp_reduce(monoid);
+    dpo_barrier();
     if (dpo_warps() == 1)
         return monoid;
     M *partial = (M *)memory;
@@ -231,7 +233,6 @@ template <class M> DPO_DEVICE M dpo_block_reduce(M monoid)
     M other;
     if (dpo_lane() < dpo_warps())
         other = partial[dpo_lane()];
-    dpo_barrier();
     return dpo_warp_reduce(other);
 }
 

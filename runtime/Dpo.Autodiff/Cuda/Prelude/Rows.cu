@@ -1,5 +1,5 @@
 // Rows: a few neighbouring elements a thread, 16 bytes at a time; and the row routines, which all threads of a block run together. A
-// barrier stands between what wrote the row and the routine, and after it.
+// barrier stands between what wrote the row and the routine, and between the routine and what reads its results.
 
 // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
 template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
@@ -91,7 +91,7 @@ DPO_DEVICE real dpo_taken(dpo_logsumexp sum)
 }
 
 // What a row up to each element combines to, or from the end: each thread has a run of neighbours, and begins with what the runs
-// before it combine to.
+// before it combine to. Results are written behind the barriers: what was done with their places before needs no further one.
 template <class M, class X, class Y>
 DPO_DEVICE void dpo_scan_row(const X *x, long long xStride, Y *y, long long yStride, long long count, bool reverse)
 {
@@ -118,7 +118,6 @@ DPO_DEVICE void dpo_scan_row(const X *x, long long xStride, Y *y, long long yStr
 
     dpo_barrier();
     run = runs[dpo_thread()];
-    dpo_barrier();
     for (long long k = begin; k < end; k++)
     {
         const long long i = reverse ? count - 1 - k : k;

@@ -14,6 +14,16 @@ internal static class Barriers
         Key = "prelude without barrier " + barrier,
     };
 
+    /// <summary>The text of the kernel that a barrier is in, and which of the kernel's it is.</summary>
+    internal static (string Text, int Number) KernelOf(string text, int barrier)
+    {
+        var place = PlaceOf(text, barrier);
+        var begin = text.LastIndexOf("DPO_KERNEL", place, StringComparison.Ordinal);
+        return (text[begin..text.IndexOf("\n}\n", place, StringComparison.Ordinal)], Count(text[begin..place]));
+    }
+
+    internal static int PlaceOf(string text, int barrier) => string.Join(Call, text.Split(Call)[..(barrier + 1)]).Length;
+
     internal static string Without(string text, int barrier)
     {
         var parts = text.Split(Call);

@@ -6,6 +6,12 @@ namespace Dpo.Autodiff.Testing;
 /// <summary>A card that the processor plays, with the machine's own memory: the text that a card would get, compiled by g++.</summary>
 internal sealed unsafe class EmulatedDevice : ICudaDevice
 {
+    /// <summary>The seed of the order in which what comes first is always ahead of the rest.</summary>
+    internal const ulong FirstAhead = ulong.MaxValue;
+
+    /// <summary>The seed of the order in which what comes last is.</summary>
+    internal const ulong LastAhead = ulong.MaxValue - 1;
+
     private Machine? machine;
 
     /// <summary>The threads of a block, whatever is preferred: 1 or a multiple of 32.</summary>
@@ -33,7 +39,7 @@ internal sealed unsafe class EmulatedDevice : ICudaDevice
     /// <summary>Few, so that rows outnumber blocks.</summary>
     public int Multiprocessors { get; init; } = 3;
 
-    public nint Faults { get; } = (nint)NativeMemory.AllocZeroed(16);
+    public nint Faults { get; } = (nint)NativeMemory.AllocZeroed(CudaFaults.Words * sizeof(long));
 
     public long MostBlocks(int threads) => Multiprocessors;
 

@@ -1,5 +1,6 @@
 // The card, played by one thread of the processor: a block is a set of fibers, its warps run in random order, barriers and shuffles
-// are waited for by exactly the threads that must meet them. Shared memory is undefined when a block begins.
+// are waited for by exactly the threads that must meet them. Shared memory is undefined when a block begins. Two seeds stand for the
+// orders that are furthest apart: of the warps and lanes that can run, the first one always does, or the last one.
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static char *stacks;
 static state states[most_threads];
 static int parity[most_threads];
 static unsigned long long exchange[2][most_threads];
-static unsigned long long random_state;
+static const unsigned long long first_ahead = ~0ULL, last_ahead = ~0ULL - 1;
+static unsigned long long seed, random_state;
 static void (*body)();
 static char message[256];
 static int fault;
@@ -134,10 +136,10 @@ static __attribute__((noinline)) void wait(state at)
 static bool run_warp(int first, int lanes)
 {
     bool ran = false;
-    int start = (int)(draw() % (unsigned int)lanes);
+    int start = seed < last_ahead ? (int)(draw() % (unsigned int)lanes) : 0;
     for (int i = 0; i < lanes; i++)
     {
-        int thread = first + (start + i) % lanes;
+        int thread = first + (seed == last_ahead ? lanes - 1 - i : (start + i) % lanes);
         if (states[thread] != ready)
             continue;
         threadIdx.x = (unsigned int)thread;
@@ -168,10 +170,10 @@ static void run_block(int threads)
         // Half of the time a warp runs as far as it can while the others stand still: far enough for what it does next to meet what
         // they have not done yet.
         bool ran = false;
-        int start = (int)(draw() % (unsigned int)warps);
-        bool isLong = draw() % 2 == 0;
+        int start = seed < last_ahead ? (int)(draw() % (unsigned int)warps) : 0;
+        bool isLong = seed >= last_ahead || draw() % 2 == 0;
         for (int i = 0; i < warps && !ran; i++)
-            while (run_warp((start + i) % warps * warp, warp))
+            while (run_warp((seed == last_ahead ? warps - 1 - i : (start + i) % warps) * warp, warp))
             {
                 ran = true;
                 if (!isLong)
@@ -216,8 +218,9 @@ template <class... A> struct call
 template <class... A> void (*call<A...>::kernel)(A...);
 template <class... A> const unsigned long long *call<A...>::arguments;
 
-template <class... A> static const char *launch(void (*kernel)(A...), long long grid, int block, const unsigned long long *arguments, unsigned long long seed)
+template <class... A> static const char *launch(void (*kernel)(A...), long long grid, int block, const unsigned long long *arguments, unsigned long long order)
 {
+    seed = order;
     call<A...>::kernel = kernel;
     call<A...>::arguments = arguments;
     body = call<A...>::run;

@@ -10,7 +10,7 @@ internal sealed unsafe class RecordingDevice : ICudaDevice, ICudaModule
 
     public int Multiprocessors => 1;
 
-    public nint Faults { get; } = (nint)NativeMemory.AllocZeroed(16);
+    public nint Faults { get; } = (nint)NativeMemory.AllocZeroed(CudaFaults.Words * sizeof(long));
 
     public int BlockSize(int preferred) => 32;
 
