@@ -39,7 +39,8 @@ internal sealed partial class CudaMethod
 
         if (elements.TryGetValue(load, out var element))
         {
-            Name(load.Value, Code.Compound(element));
+            // Rows are not read where their condition does not hold; of neighbours each has its own.
+            Name(load.Value, load.Predicate is { } one && grid == CudaGrid.Elements ? Code.Compound($"{Value(one, named: true).Operand} ? {element} : (real)0") : Code.Compound(element));
             return;
         }
 

@@ -45,8 +45,7 @@ internal sealed partial class CudaMethod
         var scope = names.Scope;
         var (first, k) = (names.Take("first"), names.Take("k"));
         var isRead = OnlyCombines(loop);
-        var types = streams.Select(s => memory.ElementOf(SimdTree.Accesses(s).Single().Buffer)).Distinct().ToArray();
-        var width = Width(types.Skip(1).Aggregate($"dpo_width<{types[0]}>()", (widest, type) => $"dpo_widest({widest}, dpo_width<{type}>())"));
+        var width = Width(streams.Select(s => SimdTree.Accesses(s).Single().Buffer));
         loopNames[loop.Variable.Id] = "0";
         var (lead, leadIndex) = SimdTree.Accesses(streams[0]).Single();
         var start = Offset(lead, leadIndex);
@@ -138,8 +137,9 @@ internal sealed partial class CudaMethod
     private readonly Dictionary<string, string> widths = [];
 
     /// <summary>How many elements a thread takes in succession, as a constant at the kernel's head.</summary>
-    private string Width(string expression)
+    private string Width(IEnumerable<int> buffers)
     {
+        var expression = $"dpo_widest<{string.Join(", ", buffers.Select(memory.ElementOf).Distinct())}>()";
         if (widths.TryGetValue(expression, out var known))
             return known;
         var name = names.Take("width");

@@ -40,7 +40,6 @@ internal sealed partial class CudaMethod
     private CudaHazards? hazards;
     private CudaGrid grid;
     private CudaNest? nest;
-    private SimdLoop? lane;
 
     public CudaMethod(CudaMemory memory, List<CudaWorkspace> workspaces, int step)
     {
@@ -188,9 +187,14 @@ internal sealed partial class CudaMethod
         var single = loop.Items.Count == 1;
         var name = single ? loopNames[loop.Items[0].Variable.Id] : names.Take(isGrid ? "element" : "row");
         items = single ? null : name;
-        if (single && isGrid)
-            lane = loop.Items[0];
         var count = single ? ExtentOf(loop.Items[0].Variable.Extent) : Product(loop.Items.Select(l => l.Variable.Extent));
+        if (isGrid && Streams(loop) is { Count: > 0 } streams)
+        {
+            FewItems(loop, streams, name, count, gate);
+            names.Close(scope);
+            return;
+        }
+
         var header = isGrid ? Strided(name, count.Text, isGrid) : $"for (long long {name} = dpo_block(); {name} < {count.Text}; {name} += dpo_blocks())";
         var outer = writer;
         writer = new();
@@ -206,7 +210,6 @@ internal sealed partial class CudaMethod
         }
 
         names.Close(scope);
-        lane = null;
     }
 
     // Only those that the body mentions.
@@ -323,13 +326,11 @@ internal sealed partial class CudaMethod
 
     private void Lanes(SimdLoop loop, string name, string count, SimdGate known)
     {
-        lane = loop;
         if (IsVectorised(loop))
             Vectors(loop, name, count, known);
         else
             using (writer.Block(Strided(name, count, isGrid: grid == CudaGrid.Owners)))
                 Nodes(loop.Body, CudaPlace.Lane, known);
-        lane = null;
     }
 
     private static IEnumerable<SimdLoop> Inside(SimdLoop loop) => CudaNest.Loops(loop);

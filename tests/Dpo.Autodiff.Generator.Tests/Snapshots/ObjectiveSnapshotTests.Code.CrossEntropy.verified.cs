@@ -763,7 +763,7 @@ static partial class C
                     new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
                 ],
                 [
-                    new(1, "vocab"),
+                    new(1, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))),
                 ],
                 [
                     new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValue0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 w0 w1 n0 n1 f c"),
@@ -790,7 +790,7 @@ static partial class C
                 // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValue0_stage1)(const STORE_logits *logits, const STORE_label *label, real *sum18Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
-                    constexpr int width = dpo_width<STORE_logits>();
+                    constexpr int width = dpo_widest<STORE_logits>();
                     dpo_sum sum18Part;
                     dpo_sum sum17Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
@@ -812,7 +812,7 @@ static partial class C
                         const long long v9 = (labelValue == (-100LL)) ? 0LL : labelValue;
                         const bool v9Exists = v9 >= 0 && v9 < vocabSize;
                         if (v1 && !v9Exists)
-                            DPO_FAULT(faults, faultCode + 0, v9);
+                            DPO_FAULT(faults, faultCode + 0, v9, token);
                         const real logitsValue = v1 ? (v9Exists ? dpo_load(logits, token * vocabSize + v9) : dpo_nan((real)0)) : (real)0;
                         if (dpo_thread() == 0)
                             sum17Part.add(v1 ? (-((logitsValue - max2) - dpo_log(sum6))) : (real)0);
@@ -862,7 +862,7 @@ static partial class C
                     new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
                 ],
                 [
-                    new(1, "vocab"),
+                    new(1, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))),
                 ],
                 [
                     new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b4 b5 b6 w0 w1 n0 n1 f c"),
@@ -897,7 +897,7 @@ static partial class C
                 // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19Parts, real *sum18Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
-                    constexpr int width = dpo_width<STORE_logits>();
+                    constexpr int width = dpo_widest<STORE_logits>();
                     dpo_sum sum19Part;
                     dpo_sum sum18Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
@@ -923,7 +923,7 @@ static partial class C
                         const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
                         const bool v10Exists = v10 >= 0 && v10 < vocabSize;
                         if (v1 && !v10Exists)
-                            DPO_FAULT(faults, faultCode + 0, v10);
+                            DPO_FAULT(faults, faultCode + 0, v10, token);
                         const real logitsValue = v1 ? (v10Exists ? dpo_load(logits, token * vocabSize + v10) : dpo_nan((real)0)) : (real)0;
                         if (dpo_thread() == 0)
                             sum18Part.add(v1 ? (-((logitsValue - max3) - dpo_log(sum7))) : (real)0);
@@ -957,7 +957,7 @@ static partial class C
                 // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
-                    constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
+                    constexpr int width = dpo_widest<STORE_logits, STORE_d_logits>();
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real sum19Value = sum19[0];
                     const real v24 = d_ValueValue / sum19Value;
@@ -1018,7 +1018,7 @@ static partial class C
                     new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum17Parts
                 ],
                 [
-                    new(1, "vocab"),
+                    new(1, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))),
                 ],
                 [
                     new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndResiduals0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b3 b4 w0 w1 n0 n1 f c"),
@@ -1045,7 +1045,7 @@ static partial class C
                 // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndResiduals0_stage1)(const STORE_logits *logits, const STORE_label *label, real *kept1, real *kept2, real *kept3Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
-                    constexpr int width = dpo_width<STORE_logits>();
+                    constexpr int width = dpo_widest<STORE_logits>();
                     dpo_sum kept3Part;
                     dpo_sum sum17Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
@@ -1071,7 +1071,7 @@ static partial class C
                         const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
                         const bool v10Exists = v10 >= 0 && v10 < vocabSize;
                         if (v1 && !v10Exists)
-                            DPO_FAULT(faults, faultCode + 0, v10);
+                            DPO_FAULT(faults, faultCode + 0, v10, token);
                         const real logitsValue = v1 ? (v10Exists ? dpo_load(logits, token * vocabSize + v10) : dpo_nan((real)0)) : (real)0;
                         if (dpo_thread() == 0)
                             sum17Part.add(v1 ? (-((logitsValue - max2) - dpo_log(sum6))) : (real)0);
@@ -1142,7 +1142,7 @@ static partial class C
                 // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, const real *kept1, const real *kept2, const real *kept3, STORE_d_logits *d_logits, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
-                    constexpr int width = dpo_widest(dpo_width<STORE_logits>(), dpo_width<STORE_d_logits>());
+                    constexpr int width = dpo_widest<STORE_logits, STORE_d_logits>();
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real kept3Value = kept3[0];
                     const real v7 = d_ValueValue / kept3Value;

@@ -596,18 +596,39 @@ static partial class C
                 // A thread for each of [pair], 256 a block.
                 DPO_KERNEL(DpoValue0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, real *sum10Parts, long long pairSize, double beta)
                 {
+                    constexpr int width = dpo_widest<STORE_chosen, STORE_referenceChosen, STORE_chosenReward, STORE_rejected, STORE_referenceRejected, STORE_rejectedReward>();
                     dpo_sum sum10Part;
-                    for (long long pair = dpo_block() * dpo_threads() + dpo_thread(); pair < pairSize; pair += dpo_blocks() * dpo_threads())
+                    for (long long first = (dpo_block() * dpo_threads() + dpo_thread()) * width; first < pairSize; first += dpo_blocks() * dpo_threads() * width)
                     {
-                        const real chosenValue = dpo_load(chosen, pair);
-                        const real referenceChosenValue = dpo_load(referenceChosen, pair);
-                        const real chosenRewardValue = (chosenValue - referenceChosenValue) * (real)beta;
-                        dpo_store(chosenReward, pair, chosenRewardValue);
-                        const real rejectedValue = dpo_load(rejected, pair);
-                        const real referenceRejectedValue = dpo_load(referenceRejected, pair);
-                        const real rejectedRewardValue = (rejectedValue - referenceRejectedValue) * (real)beta;
-                        dpo_store(rejectedReward, pair, rejectedRewardValue);
-                        sum10Part.add(dpo_logsigmoid(chosenRewardValue - rejectedRewardValue));
+                        real chosenFew[width];
+                        dpo_load_few(chosen, first, first, pairSize, chosenFew);
+                        real referenceChosenFew[width];
+                        dpo_load_few(referenceChosen, first, first, pairSize, referenceChosenFew);
+                        real chosenRewardFew[width];
+                        real rejectedFew[width];
+                        dpo_load_few(rejected, first, first, pairSize, rejectedFew);
+                        real referenceRejectedFew[width];
+                        dpo_load_few(referenceRejected, first, first, pairSize, referenceRejectedFew);
+                        real rejectedRewardFew[width];
+                        #pragma unroll
+                        for (int k = 0; k < width; k++)
+                        {
+                            const long long pair = first + k;
+                            if (pair < pairSize)
+                            {
+                                const real chosenValue = chosenFew[k];
+                                const real referenceChosenValue = referenceChosenFew[k];
+                                const real chosenRewardValue = (chosenValue - referenceChosenValue) * (real)beta;
+                                chosenRewardFew[k] = chosenRewardValue;
+                                const real rejectedValue = rejectedFew[k];
+                                const real referenceRejectedValue = referenceRejectedFew[k];
+                                const real rejectedRewardValue = (rejectedValue - referenceRejectedValue) * (real)beta;
+                                rejectedRewardFew[k] = rejectedRewardValue;
+                                sum10Part.add(dpo_logsigmoid(chosenRewardValue - rejectedRewardValue));
+                            }
+                        }
+                        dpo_store_few(chosenReward, first, first, pairSize, chosenRewardFew);
+                        dpo_store_few(rejectedReward, first, first, pairSize, rejectedRewardFew);
                     }
                     const real sum10Block = dpo_block_sum(sum10Part);
                     if (dpo_thread() == 0)
@@ -694,26 +715,51 @@ static partial class C
                 // A thread for each of [pair], 256 a block.
                 DPO_KERNEL(DpoValueAndGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, real *sum11Parts, long long pairSize, double beta, double scalar3, double absentUpstream)
                 {
+                    constexpr int width = dpo_widest<STORE_chosen, STORE_referenceChosen, STORE_chosenReward, STORE_rejected, STORE_referenceRejected, STORE_rejectedReward, STORE_d_rejected, STORE_d_chosen>();
                     const real d_lossValue = d_loss ? dpo_load(d_loss, 0) : (real)absentUpstream;
                     const real v13 = d_lossValue * (real)scalar3;
                     dpo_sum sum11Part;
-                    for (long long pair = dpo_block() * dpo_threads() + dpo_thread(); pair < pairSize; pair += dpo_blocks() * dpo_threads())
+                    for (long long first = (dpo_block() * dpo_threads() + dpo_thread()) * width; first < pairSize; first += dpo_blocks() * dpo_threads() * width)
                     {
-                        const real chosenValue = dpo_load(chosen, pair);
-                        const real referenceChosenValue = dpo_load(referenceChosen, pair);
-                        const real chosenRewardValue = (chosenValue - referenceChosenValue) * (real)beta;
-                        dpo_store(chosenReward, pair, chosenRewardValue);
-                        const real rejectedValue = dpo_load(rejected, pair);
-                        const real referenceRejectedValue = dpo_load(referenceRejected, pair);
-                        const real rejectedRewardValue = (rejectedValue - referenceRejectedValue) * (real)beta;
-                        dpo_store(rejectedReward, pair, rejectedRewardValue);
-                        const real v8 = chosenRewardValue - rejectedRewardValue;
-                        sum11Part.add(dpo_logsigmoid(v8));
-                        const real d_rejectedValue = dpo_sigmoid(-v8) * v13;
+                        real chosenFew[width];
+                        dpo_load_few(chosen, first, first, pairSize, chosenFew);
+                        real referenceChosenFew[width];
+                        dpo_load_few(referenceChosen, first, first, pairSize, referenceChosenFew);
+                        real chosenRewardFew[width];
+                        real rejectedFew[width];
+                        dpo_load_few(rejected, first, first, pairSize, rejectedFew);
+                        real referenceRejectedFew[width];
+                        dpo_load_few(referenceRejected, first, first, pairSize, referenceRejectedFew);
+                        real rejectedRewardFew[width];
+                        real d_rejectedFew[width];
+                        real d_chosenFew[width];
+                        #pragma unroll
+                        for (int k = 0; k < width; k++)
+                        {
+                            const long long pair = first + k;
+                            if (pair < pairSize)
+                            {
+                                const real chosenValue = chosenFew[k];
+                                const real referenceChosenValue = referenceChosenFew[k];
+                                const real chosenRewardValue = (chosenValue - referenceChosenValue) * (real)beta;
+                                chosenRewardFew[k] = chosenRewardValue;
+                                const real rejectedValue = rejectedFew[k];
+                                const real referenceRejectedValue = referenceRejectedFew[k];
+                                const real rejectedRewardValue = (rejectedValue - referenceRejectedValue) * (real)beta;
+                                rejectedRewardFew[k] = rejectedRewardValue;
+                                const real v8 = chosenRewardValue - rejectedRewardValue;
+                                sum11Part.add(dpo_logsigmoid(v8));
+                                const real d_rejectedValue = dpo_sigmoid(-v8) * v13;
+                                d_rejectedFew[k] = d_rejectedValue;
+                                d_chosenFew[k] = -d_rejectedValue;
+                            }
+                        }
+                        dpo_store_few(chosenReward, first, first, pairSize, chosenRewardFew);
+                        dpo_store_few(rejectedReward, first, first, pairSize, rejectedRewardFew);
                         if (d_rejected)
-                            dpo_store(d_rejected, pair, d_rejectedValue);
+                            dpo_store_few(d_rejected, first, first, pairSize, d_rejectedFew);
                         if (d_chosen)
-                            dpo_store(d_chosen, pair, -d_rejectedValue);
+                            dpo_store_few(d_chosen, first, first, pairSize, d_chosenFew);
                     }
                     const real sum11Block = dpo_block_sum(sum11Part);
                     if (dpo_thread() == 0)
@@ -782,20 +828,41 @@ static partial class C
                 // A thread for each of [pair], 256 a block.
                 DPO_KERNEL(DpoGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, long long pairSize, double beta, double scalar3, double absentUpstream)
                 {
+                    constexpr int width = dpo_widest<STORE_chosen, STORE_referenceChosen, STORE_rejected, STORE_referenceRejected, STORE_d_rejected, STORE_d_chosen>();
                     const real d_lossValue = d_loss ? dpo_load(d_loss, 0) : (real)absentUpstream;
                     const real v12 = d_lossValue * (real)scalar3;
-                    for (long long pair = dpo_block() * dpo_threads() + dpo_thread(); pair < pairSize; pair += dpo_blocks() * dpo_threads())
+                    for (long long first = (dpo_block() * dpo_threads() + dpo_thread()) * width; first < pairSize; first += dpo_blocks() * dpo_threads() * width)
                     {
-                        const real chosenValue = dpo_load(chosen, pair);
-                        const real referenceChosenValue = dpo_load(referenceChosen, pair);
-                        const real rejectedValue = dpo_load(rejected, pair);
-                        const real referenceRejectedValue = dpo_load(referenceRejected, pair);
-                        const real v8 = ((chosenValue - referenceChosenValue) * (real)beta) - ((rejectedValue - referenceRejectedValue) * (real)beta);
-                        const real d_rejectedValue = dpo_sigmoid(-v8) * v12;
+                        real chosenFew[width];
+                        dpo_load_few(chosen, first, first, pairSize, chosenFew);
+                        real referenceChosenFew[width];
+                        dpo_load_few(referenceChosen, first, first, pairSize, referenceChosenFew);
+                        real rejectedFew[width];
+                        dpo_load_few(rejected, first, first, pairSize, rejectedFew);
+                        real referenceRejectedFew[width];
+                        dpo_load_few(referenceRejected, first, first, pairSize, referenceRejectedFew);
+                        real d_rejectedFew[width];
+                        real d_chosenFew[width];
+                        #pragma unroll
+                        for (int k = 0; k < width; k++)
+                        {
+                            const long long pair = first + k;
+                            if (pair < pairSize)
+                            {
+                                const real chosenValue = chosenFew[k];
+                                const real referenceChosenValue = referenceChosenFew[k];
+                                const real rejectedValue = rejectedFew[k];
+                                const real referenceRejectedValue = referenceRejectedFew[k];
+                                const real v8 = ((chosenValue - referenceChosenValue) * (real)beta) - ((rejectedValue - referenceRejectedValue) * (real)beta);
+                                const real d_rejectedValue = dpo_sigmoid(-v8) * v12;
+                                d_rejectedFew[k] = d_rejectedValue;
+                                d_chosenFew[k] = -d_rejectedValue;
+                            }
+                        }
                         if (d_rejected)
-                            dpo_store(d_rejected, pair, d_rejectedValue);
+                            dpo_store_few(d_rejected, first, first, pairSize, d_rejectedFew);
                         if (d_chosen)
-                            dpo_store(d_chosen, pair, -d_rejectedValue);
+                            dpo_store_few(d_chosen, first, first, pairSize, d_chosenFew);
                     }
                 }
                 """u8);

@@ -639,7 +639,6 @@ static partial class C
                     dpo_sum sum5Part;
                     for (long long list = dpo_block(); list < listSize; list += dpo_blocks())
                     {
-                        dpo_barrier();
                         for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
                         {
                             const real scoreValue = dpo_load(score, list * itemSize + (itemSize - 1 - item));
@@ -828,7 +827,6 @@ static partial class C
                     dpo_sum sum5Part;
                     for (long long list = dpo_block(); list < listSize; list += dpo_blocks())
                     {
-                        dpo_barrier();
                         for (long long item = dpo_thread(); item < itemSize; item += dpo_threads())
                         {
                             const real scoreValue = dpo_load(score, list * itemSize + (itemSize - 1 - item));
@@ -902,14 +900,25 @@ static partial class C
                 // A thread for each of [list item], 256 a block.
                 DPO_KERNEL(PlackettLuceGradient0_stage1)(const STORE_d_Value *d_Value, const real *kept1, STORE_d_score *d_score, long long listSize, long long itemSize, double scalar0, double absentUpstream)
                 {
+                    constexpr int width = dpo_widest<STORE_d_score>();
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real v2 = d_ValueValue / (real)scalar0;
-                    for (long long element = dpo_block() * dpo_threads() + dpo_thread(); element < listSize * itemSize; element += dpo_blocks() * dpo_threads())
+                    for (long long first = (dpo_block() * dpo_threads() + dpo_thread()) * width; first < listSize * itemSize; first += dpo_blocks() * dpo_threads() * width)
                     {
-                        const long long list = element / itemSize;
-                        const long long item = element % itemSize;
-                        const real kept1Value = kept1[list * itemSize + (itemSize - 1 - item)];
-                        dpo_store(d_score, element, (kept1Value * v2) - v2);
+                        real d_scoreFew[width];
+                        #pragma unroll
+                        for (int k = 0; k < width; k++)
+                        {
+                            const long long element = first + k;
+                            if (element < listSize * itemSize)
+                            {
+                                const long long list = element / itemSize;
+                                const long long item = element % itemSize;
+                                const real kept1Value = kept1[list * itemSize + (itemSize - 1 - item)];
+                                d_scoreFew[k] = (kept1Value * v2) - v2;
+                            }
+                        }
+                        dpo_store_few(d_score, first, first, listSize * itemSize, d_scoreFew);
                     }
                 }
                 """u8);

@@ -1,5 +1,6 @@
 using Dpo.Autodiff.Cuda;
 using Dpo.Autodiff.Testing;
+using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 

@@ -3,7 +3,11 @@
 
 // How many elements before this one a row begins, for the loads that follow to lie on 16 bytes.
 template <class T> DPO_DEVICE long long dpo_first(const T *row) { return -(long long)(((unsigned long long)row & 15ULL) / sizeof(T)); }
-static __host__ __device__ constexpr int dpo_widest(int a, int b) { return a > b ? a : b; }
+
+// How many elements a thread takes in succession, for the widest of its loads to be of 16 bytes; bytes are not counted.
+static __host__ __device__ constexpr int dpo_wider(int a, int b) { return b > a && b <= 8 ? b : a; }
+template <class T> static __host__ __device__ constexpr int dpo_widest() { return dpo_wider(2, dpo_width<T>()); }
+template <class T, class U, class... More> static __host__ __device__ constexpr int dpo_widest() { return dpo_wider(dpo_widest<T>(), dpo_widest<U, More...>()); }
 
 // Elements from an index on, as far as they lie in the row: first is the number of the first in a row of count; beyond it they are as
 // given.
