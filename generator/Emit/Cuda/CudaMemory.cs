@@ -22,6 +22,7 @@ internal sealed class CudaMemory
         Gates = new SimdGates(program, Stages);
         foreach (var stage in Stages)
             SimdRearrangement.Prune(stage);
+        CudaReloads.Replace(program, Stages);
         foreach (var statement in Stages.SelectMany(SimdTree.Statements))
             Note(statement);
         foreach (var buffer in program.Buffers)

@@ -65,7 +65,7 @@ internal sealed partial class CudaMethod
         {
             var few = new Dictionary<(int Buffer, string Before), string>();
             var stores = new List<string>();
-            foreach (var stream in loop.Prologue.Concat(loop.Body).Cast<SimdStatement>().Where(s => streams.ContainsKey(s.Node)))
+            foreach (var stream in loop.Prologue.Concat(loop.Body).Cast<SimdStatement>().Where(s => streams.ContainsKey(s.Node)).OrderBy(s => s.Node is LoopNode.Load ? 0 : 1))
             {
                 var (buffer, before) = streams[stream.Node];
                 if (!few.TryGetValue((buffer, before), out var row))

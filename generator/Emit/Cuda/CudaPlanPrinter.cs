@@ -29,7 +29,7 @@ public static class CudaPlanPrinter
     /// <summary>How a launch spreads its work.</summary>
     public static string Describe(CudaStep.Launch launch) => launch.Grid switch
     {
-        CudaGrid.Elements => $"A thread for each of [{string.Join(" ", launch.Items)}], 256 a block.",
+        CudaGrid.Elements => $"A thread for each of [{string.Join(" ", launch.Items)}] or for a few in succession, 256 a block.",
         CudaGrid.Rows => $"A block for each of [{string.Join(" ", launch.Items)}], 32 to 512 threads for {Longest(launch.Row)}.",
         CudaGrid.Owners => launch.Row.Count > 0 ? $"A thread for each of {Longest(launch.Row)}, which takes the others in order." : "Every thread takes all in order, and writes a range of its own.",
         _ => launch.Row.Count > 0 ? $"One block, 32 to 512 threads for {Longest(launch.Row)}." : "One block of 256 threads.",

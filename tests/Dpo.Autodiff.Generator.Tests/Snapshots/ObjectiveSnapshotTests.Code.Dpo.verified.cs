@@ -593,7 +593,7 @@ static partial class C
                 // chosenReward[pair] = beta * (chosen - referenceChosen)
                 // rejectedReward[pair] = beta * (rejected - referenceRejected)
                 // sum10 = sum(logsigmoid(chosenReward - rejectedReward))
-                // A thread for each of [pair], 256 a block.
+                // A thread for each of [pair] or for a few in succession, 256 a block.
                 DPO_KERNEL(DpoValue0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, real *sum10Parts, long long pairSize, double beta)
                 {
                     constexpr int width = dpo_widest<STORE_chosen, STORE_referenceChosen, STORE_chosenReward, STORE_rejected, STORE_referenceRejected, STORE_rejectedReward>();
@@ -604,11 +604,11 @@ static partial class C
                         dpo_load_few(chosen, first, first, pairSize, chosenFew);
                         real referenceChosenFew[width];
                         dpo_load_few(referenceChosen, first, first, pairSize, referenceChosenFew);
-                        real chosenRewardFew[width];
                         real rejectedFew[width];
                         dpo_load_few(rejected, first, first, pairSize, rejectedFew);
                         real referenceRejectedFew[width];
                         dpo_load_few(referenceRejected, first, first, pairSize, referenceRejectedFew);
+                        real chosenRewardFew[width];
                         real rejectedRewardFew[width];
                         #pragma unroll
                         for (int k = 0; k < width; k++)
@@ -712,7 +712,7 @@ static partial class C
                 // sum11 = sum(logsigmoid(chosenReward - rejectedReward))
                 // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(rejectedReward - chosenReward)
                 // d_chosen[pair] = -d_rejected
-                // A thread for each of [pair], 256 a block.
+                // A thread for each of [pair] or for a few in succession, 256 a block.
                 DPO_KERNEL(DpoValueAndGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_chosenReward *chosenReward, STORE_rejectedReward *rejectedReward, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, real *sum11Parts, long long pairSize, double beta, double scalar3, double absentUpstream)
                 {
                     constexpr int width = dpo_widest<STORE_chosen, STORE_referenceChosen, STORE_chosenReward, STORE_rejected, STORE_referenceRejected, STORE_rejectedReward, STORE_d_rejected, STORE_d_chosen>();
@@ -725,11 +725,11 @@ static partial class C
                         dpo_load_few(chosen, first, first, pairSize, chosenFew);
                         real referenceChosenFew[width];
                         dpo_load_few(referenceChosen, first, first, pairSize, referenceChosenFew);
-                        real chosenRewardFew[width];
                         real rejectedFew[width];
                         dpo_load_few(rejected, first, first, pairSize, rejectedFew);
                         real referenceRejectedFew[width];
                         dpo_load_few(referenceRejected, first, first, pairSize, referenceRejectedFew);
+                        real chosenRewardFew[width];
                         real rejectedRewardFew[width];
                         real d_rejectedFew[width];
                         real d_chosenFew[width];
@@ -825,7 +825,7 @@ static partial class C
 
                 // d_rejected[pair] = beta / |pair| * d_loss * sigmoid(beta * (rejected - referenceRejected) - beta * (chosen - referenceChosen))
                 // d_chosen[pair] = -d_rejected
-                // A thread for each of [pair], 256 a block.
+                // A thread for each of [pair] or for a few in succession, 256 a block.
                 DPO_KERNEL(DpoGradient0_stage1)(const STORE_chosen *chosen, const STORE_rejected *rejected, const STORE_referenceChosen *referenceChosen, const STORE_referenceRejected *referenceRejected, const STORE_d_loss *d_loss, STORE_d_chosen *d_chosen, STORE_d_rejected *d_rejected, long long pairSize, double beta, double scalar3, double absentUpstream)
                 {
                     constexpr int width = dpo_widest<STORE_chosen, STORE_referenceChosen, STORE_rejected, STORE_referenceRejected, STORE_d_rejected, STORE_d_chosen>();

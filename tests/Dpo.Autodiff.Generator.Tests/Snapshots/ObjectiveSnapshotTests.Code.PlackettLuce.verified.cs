@@ -897,7 +897,7 @@ static partial class C
                 #endif
 
                 // d_score[list item] = d_Value / |list| * kept1[list |item|-1-item] - d_Value / |list|
-                // A thread for each of [list item], 256 a block.
+                // A thread for each of [list item] or for a few in succession, 256 a block.
                 DPO_KERNEL(PlackettLuceGradient0_stage1)(const STORE_d_Value *d_Value, const real *kept1, STORE_d_score *d_score, long long listSize, long long itemSize, double scalar0, double absentUpstream)
                 {
                     constexpr int width = dpo_widest<STORE_d_score>();
