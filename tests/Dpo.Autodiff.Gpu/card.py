@@ -7,14 +7,12 @@ import sys
 
 import torch
 
-STORAGE = {
-    "Float32": "float", "Float64": "double", "Float16": "dpo_half", "BFloat16": "dpo_bfloat16",
-}
+from exported import arguments, block_and_grid, is_wanted, product, size_of
+
 DTYPES = {
     "Float32": torch.float32, "Float64": torch.float64, "Float16": torch.float16, "BFloat16": torch.bfloat16,
     "Int64": torch.int64, "Int32": torch.int32, "Int16": torch.int16, "Int8": torch.int8, "Byte": torch.uint8, "Bool": torch.bool,
 }
-THREADS = 256
 
 
 def check(result, what, text=""):
@@ -79,21 +77,6 @@ class Card:
         check(self.driver.cuLaunchKernel(function, grid, 1, 1, block, 1, 1, 0, stream, places, None), "launch")
 
 
-def size_of(size, extents):
-    return max(0, size["constant"] + sum(k * extents[axis] for axis, k in size["terms"]))
-
-
-def product(sizes, extents):
-    result = 1
-    for size in sizes:
-        result *= size_of(size, extents)
-    return result
-
-
-def row_threads(longest):
-    return 32 if longest <= 128 else 128 if longest <= 1024 else 256 if longest <= 8192 else 512
-
-
 class Program:
     """One exported call, with tensors of one's own in place of its buffers."""
 
@@ -125,7 +108,7 @@ class Program:
         call, card = self.call, self.card
         grids, pieces = {}, {}
         for s, step in enumerate(call["steps"]):
-            if step["gradients"] and not step["gradients"] & call["needs"]:
+            if not is_wanted(step, call["needs"]):
                 continue
             if "contract" in step:
                 left, right, result = (self.tensors[b] for b in step["buffers"])
@@ -140,13 +123,7 @@ class Program:
                 if permutation is not None:
                     permutation.flatten().copy_(order)
                 continue
-            items = product(step["items"], self.extents)
-            isRow = step["grid"] == "Rows" or step["grid"] == "Block" and step["row"]
-            block = row_threads(max([size_of(r, self.extents) for r in step["row"]] or [0])) if isRow else THREADS
-            most = card.multiprocessors * max(1, 2048 // block)
-            grid = {
-                "Elements": min((items + block - 1) // block, most), "Rows": min(items, most), "Owners": card.multiprocessors,
-            }.get(step["grid"], 1)
+            block, grid = block_and_grid(step, self.extents, card.multiprocessors)
             grids[s] = grid
             if grid == 0:
                 continue
@@ -154,8 +131,7 @@ class Program:
                 if workspace["launch"] == s:
                     pieces[w] = torch.empty(grid * product(workspace["extents"], self.extents), dtype=self.kind(workspace["kind"]), device="cuda")
             parameters = []
-            for argument in step["arguments"].split():
-                kind, index = argument[0], int(argument[1:] or 0)
+            for kind, index in arguments(step):
                 if kind == "b":
                     parameters.append(0 if self.tensors[index] is None else self.tensors[index].data_ptr())
                 elif kind == "w":

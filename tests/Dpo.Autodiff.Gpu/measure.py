@@ -1,14 +1,13 @@
 """Bandwidth of the kernels over vocabularies, beside a copy, eager PyTorch and torch.compile, in one run. Writes a table in Markdown."""
 
 import datetime
-import gzip
-import json
 import statistics
 import sys
 
 import torch
 
 from card import Card, Program
+from exported import calls
 
 SHAPES = [(16384, 32000), (8192, 128256)]
 # What is measured, by the name of its first configuration, and the method as PyTorch spells it.
@@ -85,12 +84,9 @@ def fill(program, vocab):
 
 def main(path, table):
     card = Card()
-    with gzip.open(path, "rt") as lines:
-        prelude = json.loads(next(lines))["prelude"]
-        calls = {}
-        for line in lines:
-            call = json.loads(line)
-            calls.setdefault((call["name"].split("(")[0], call["dtype"]), call)
+    first = {}
+    for prelude, call in calls(path):
+        first.setdefault((call["name"].split("(")[0], call["dtype"]), call)
     bandwidth = copy_bandwidth()
     rows_of_table = [
         f"Measured on {card.name}, {datetime.date.today()}, PyTorch {torch.__version__}; a copy moves {bandwidth / 1e12:.2f} TB/s.",
@@ -101,7 +97,7 @@ def main(path, table):
     for objective in OBJECTIVES:
         for dtype in ("BFloat16", "Float32"):
             for rows, vocab in SHAPES:
-                call = calls.get((objective, dtype))
+                call = first.get((objective, dtype))
                 if call is None:
                     rows_of_table.append(f"| {objective} | {dtype} | [{rows}, {vocab}] | not exported |  |  |  |  |")
                     continue

@@ -17,11 +17,11 @@ namespace Dpo.Autodiff.Generator.Tests.RandomPrograms;
 public sealed class RandomProgramTests(ITestOutputHelper output)
 {
     private const int BatchSize = 40;
-    private const double KinkDistance = 1e-3;
-    private const int MostDraws = 20;
+    internal const double KinkDistance = 1e-3;
+    internal const int MostDraws = 20;
 
     // The last has rows of many vectors, where few objectives stay clear of every kink.
-    private static readonly long[][] SizeSets = [[3, 4, 5], [1, 7, 2], [17, 2, 3], [2, 3, 601]];
+    internal static readonly long[][] SizeSets = [[3, 4, 5], [1, 7, 2], [17, 2, 3], [2, 3, 601]];
 
     private readonly Dictionary<string, (int Drawn, int Value, int Gradient)> coverage = [];
 
@@ -76,9 +76,9 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
     private static int Setting(string name, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
 
-    private static Dictionary<string, long> Sizes(long[] sizes) => new() { ["pair"] = sizes[0], ["item"] = sizes[1], ["token"] = sizes[2] };
+    internal static Dictionary<string, long> Sizes(long[] sizes) => new() { ["pair"] = sizes[0], ["item"] = sizes[1], ["token"] = sizes[2] };
 
-    private static Type Compile(IEnumerable<RandomObjective> objectives)
+    internal static Type Compile(IEnumerable<RandomObjective> objectives)
     {
         var text = new StringBuilder(InMemoryProject.Usings).Append("public static partial class Objectives\n{\n");
         foreach (var objective in objectives)
@@ -197,7 +197,7 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
         return null;
     }
 
-    private static Tensor?[] Gradients(Tensor result, Tensor upstream, RandomObjective objective, Tensor[] inputs)
+    internal static Tensor?[] Gradients(Tensor result, Tensor upstream, RandomObjective objective, Tensor[] inputs)
     {
         if (!result.requires_grad)
             return new Tensor?[inputs.Length];
@@ -219,7 +219,7 @@ public sealed class RandomProgramTests(ITestOutputHelper output)
         return error <= tolerance ? null : $"error {error:g3} over {tolerance:g3}";
     }
 
-    private static Tensor[] Unpack(object result) =>
+    internal static Tensor[] Unpack(object result) =>
         result is Tensor tensor ? [tensor] : ((System.Runtime.CompilerServices.ITuple)result) is var tuple
             ? Enumerable.Range(0, tuple.Length).Select(i => (Tensor)tuple[i]!).ToArray() : [];
 
