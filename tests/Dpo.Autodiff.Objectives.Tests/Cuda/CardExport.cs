@@ -2,12 +2,10 @@ using System.IO.Compression;
 using System.Text.Json.Nodes;
 using Dpo.Autodiff.Cuda;
 using Dpo.Autodiff.Execution;
-using Dpo.Autodiff.Native;
 using Dpo.Autodiff.Objectives.Tests.Harness;
 using Dpo.Autodiff.Testing;
 using static TorchSharp.torch;
 using Backend = Dpo.Autodiff.Objectives.Tests.Harness.Backend;
-using Size = Dpo.Autodiff.Execution.Size;
 
 namespace Dpo.Autodiff.Objectives.Tests.Cuda;
 
