@@ -11,7 +11,7 @@ namespace Dpo.Autodiff.Generator.Tests.Emit;
 public class CudaEmitterTests
 {
     // Blocks of one warp and of several, grids smaller than the work, other orders of warps.
-    internal static readonly CudaMachine[] Machines = 
+    internal static readonly CudaMachine[] Machines =
     [
         new(32, 2, 1), new(128, 3, 7), new(256, 1, 99), new(64, 2, EmulatedDevice.FirstAhead), new(128, 1, EmulatedDevice.LastAhead),
     ];

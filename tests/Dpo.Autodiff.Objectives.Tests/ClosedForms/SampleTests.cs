@@ -42,8 +42,15 @@ public class SampleTests
             "ClipCov",
             new()
             {
-                ["policy"] = Doubles(Policy), ["old"] = Doubles(Old), ["advantage"] = Doubles(Advantage), ["isToken"] = tensor(Counts), ["draw"] = Doubles(draw),
-                ["epsilonLow"] = 0.9, ["epsilonHigh"] = 9.0, ["low"] = 0.5, ["high"] = 5.0,
+                ["policy"] = Doubles(Policy),
+                ["old"] = Doubles(Old),
+                ["advantage"] = Doubles(Advantage),
+                ["isToken"] = tensor(Counts),
+                ["draw"] = Doubles(draw),
+                ["epsilonLow"] = 0.9,
+                ["epsilonHigh"] = 9.0,
+                ["low"] = 0.5,
+                ["high"] = 5.0,
             },
             new() { ["loss"] = [Enumerable.Range(0, 5).Average(Term)], ["leftOut"] = [0.2] },
             new() { ["policy"] = [.. Enumerable.Range(0, 6).Select(i => Counts[i] ? Term(i) / 5 : 0)] });
@@ -64,8 +71,11 @@ public class SampleTests
             "ImportanceWeighted",
             new()
             {
-                ["logits"] = zeros(1, 4, 2, ScalarType.Float64), ["labels"] = zeros(1, 4, ScalarType.Int64), ["isToken"] = tensor(counts).unsqueeze(0),
-                ["teacherTokens"] = Table(4, teacher), ["old"] = Table(4, old),
+                ["logits"] = zeros(1, 4, 2, ScalarType.Float64),
+                ["labels"] = zeros(1, 4, ScalarType.Int64),
+                ["isToken"] = tensor(counts).unsqueeze(0),
+                ["teacherTokens"] = Table(4, teacher),
+                ["old"] = Table(4, old),
             },
             new()
             {
@@ -93,8 +103,12 @@ public class SampleTests
             "MiniLlm",
             new()
             {
-                ["student"] = zeros(1, 3, 2, ScalarType.Float64), ["teacher"] = Doubles([.. ofFirst.SelectMany(p => new[] { Math.Log(p), Math.Log(1 - p) })]).view(1, 3, 2),
-                ["labels"] = zeros(1, 3, ScalarType.Int64), ["isToken"] = ones(1, 3, ScalarType.Bool), ["advantage"] = Doubles(2), ["gamma"] = 0.9,
+                ["student"] = zeros(1, 3, 2, ScalarType.Float64),
+                ["teacher"] = Doubles([.. ofFirst.SelectMany(p => new[] { Math.Log(p), Math.Log(1 - p) })]).view(1, 3, 2),
+                ["labels"] = zeros(1, 3, ScalarType.Int64),
+                ["isToken"] = ones(1, 3, ScalarType.Bool),
+                ["advantage"] = Doubles(2),
+                ["gamma"] = 0.9,
             },
             new()
             {
@@ -119,7 +133,9 @@ public class SampleTests
             "Universal",
             new()
             {
-                ["student"] = log(Doubles(student)).view(1, 1, 3), ["teacher"] = log(Doubles(teacher)).view(1, 1, 2), ["isToken"] = ones(1, 1, ScalarType.Bool),
+                ["student"] = log(Doubles(student)).view(1, 1, 3),
+                ["teacher"] = log(Doubles(teacher)).view(1, 1, 2),
+                ["isToken"] = ones(1, 1, ScalarType.Bool),
                 ["normaliser"] = tensor(2.0, ScalarType.Float64),
             },
             new() { ["Value"] = [0.4] },
@@ -140,8 +156,12 @@ public class SampleTests
                 "TopK",
                 new()
                 {
-                    ["student"] = log(Doubles(student)).view(1, 1, 4), ["teacher"] = log(Doubles(teacher)).view(1, 1, 4), ["top"] = tensor(new long[] { 1, 3 }).view(1, 1, 2),
-                    ["isToken"] = ones(1, 1, ScalarType.Bool), ["beta"] = 1.0, ["addTail"] = addTail,
+                    ["student"] = log(Doubles(student)).view(1, 1, 4),
+                    ["teacher"] = log(Doubles(teacher)).view(1, 1, 4),
+                    ["top"] = tensor(new long[] { 1, 3 }).view(1, 1, 2),
+                    ["isToken"] = ones(1, 1, ScalarType.Bool),
+                    ["beta"] = 1.0,
+                    ["addTail"] = addTail,
                 },
                 new() { ["Value"] = [Loss(addTail)] },
                 []);
