@@ -14,6 +14,10 @@ public sealed class BarrierTests(CudaCatalogue catalogue, ITestOutputHelper outp
 
     private static readonly ulong[] Orders = [EmulatedDevice.FirstAhead, EmulatedDevice.LastAhead, 1, 2, 3];
 
+    // Between the logarithms of a vocabulary and the largest of a few of them, by which these are shifted before they are exponentiated and
+    // after: the shift cancels, so one that is taken too early gives the same result to the last places.
+    private static readonly (string Objective, int Barrier)[] Unobservable = [("Distillation.TopK", 0)];
+
     [SkippableFact]
     public void NoBarrierCanBeMissed()
     {
@@ -30,7 +34,7 @@ public sealed class BarrierTests(CudaCatalogue catalogue, ITestOutputHelper outp
         CompiledText.Prepare(mutants.Values.Select(m => m.Mutant), Machine.Usual);
         CompiledText.Prepare(mutants.Values.Select(m => m.Text), Machine.Usual);
         var runs = new Runs();
-        var missed = mutants.Where(m => !runs.Differ(m.Value.Use, m.Value.Text, m.Value.Mutant)).Select(m => $"{m.Value.Use}: barrier {m.Key.Barrier + 1} of\n{m.Key.Kernel}").ToArray();
+        var missed = mutants.Where(m => !Unobservable.Contains((m.Value.Use.Objective, m.Key.Barrier)) && !runs.Differ(m.Value.Use, m.Value.Text, m.Value.Mutant)).Select(m => $"{m.Value.Use}: barrier {m.Key.Barrier + 1} of\n{m.Key.Kernel}").ToArray();
         output.WriteLine($"{mutants.Count} barriers, {runs.Count} runs, {missed.Length} barriers unnoticed.\n\n{string.Join("\n\n", missed)}");
         Assert.True(mutants.Count > 20);
         Assert.Empty(missed);

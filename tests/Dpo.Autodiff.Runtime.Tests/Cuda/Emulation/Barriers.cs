@@ -19,7 +19,7 @@ internal static class Barriers
     {
         var place = PlaceOf(text, barrier);
         var begin = text.LastIndexOf("DPO_KERNEL", place, StringComparison.Ordinal);
-        return (text[begin..text.IndexOf("\n}\n", place, StringComparison.Ordinal)], Count(text[begin..place]));
+        return (text[begin..text.IndexOf("\n}", place, StringComparison.Ordinal)], Count(text[begin..place]));
     }
 
     internal static int PlaceOf(string text, int barrier) => string.Join(Call, text.Split(Call)[..(barrier + 1)]).Length;
