@@ -75,14 +75,10 @@ internal sealed class ComparisonTask : ITrainingTask
         {
             using var scope = NewDisposeScope();
             var share = (double)part.Length / prompts.Length;
-            var loss = Loss(part, own, others, rewards, otherRewards, share, metrics);
-            using var scale = tensor(share, dtype: loss.dtype, device: loss.device);
-            (loss * scale).backward();
+            Optimisation.Backward(Loss(part, own, others, rewards, otherRewards, share, metrics), share);
         }
 
-        var mean = rewards.Average();
-        metrics.Add("reward", mean);
-        metrics.Add("reward_std", Math.Sqrt(rewards.Average(r => (r - mean) * (r - mean))));
+        Rollout.Report(rewards, metrics);
         metrics.Add("win_rate", rewards.Zip(otherRewards, (mine, its) => mine > its ? 1 : mine < its ? 0 : 0.5).Average());
         metrics.Add("completions/mean_length", own.Average(s => (double)s.Tokens.Length));
         metrics.Add("grad_norm", optimisation.Update());
@@ -118,18 +114,9 @@ internal sealed class ComparisonTask : ITrainingTask
         var logits = LowerPrecision.Raised(working.forward(batch.Tokens));
         var result = objective.Loss(new ComparisonInputs(
             logits, batch.Labels, batch.IsCompletion, its, tensor(isOwnBetter, device: policy.Device), tensor(chance, dtype: its.dtype, device: policy.Device), settings.Beta));
-        metrics.Add("loss", result.Loss.to(ScalarType.Float64).item<double>(), share);
-        if (result is { ChosenReward: { } chosen, RejectedReward: { } rejected })
-        {
-            metrics.Add("rewards/chosen", Mean(chosen), share);
-            metrics.Add("rewards/rejected", Mean(rejected), share);
-            metrics.Add("rewards/accuracies", Mean(chosen > rejected), share);
-            metrics.Add("rewards/margins", Mean(chosen - rejected), share);
-        }
-
+        metrics.Add("loss", result.Loss.Number(), share);
+        metrics.AddRewards(result.ChosenReward, result.RejectedReward, share);
         metrics.Count("num_tokens", batch.TokenCount);
         return result.Loss;
     }
-
-    private static double Mean(Tensor values) => values.to(ScalarType.Float64).mean().item<double>();
 }

@@ -213,19 +213,19 @@ internal sealed class PolicyTask : ITrainingTask
                 using var share = tensor(objective.IsTokenMean ? 1.0 : (double)part.Samples.Count / sequences, dtype: own.dtype, device: own.device);
                 loss = own * share;
                 if (clipped is not null)
-                    metrics.Add("clip_ratio/region_mean", Number(clipped), part.Batch.CompletionCount);
+                    metrics.Add("clip_ratio/region_mean", clipped.Number(), part.Batch.CompletionCount);
             }
             else
             {
                 var r = TokenPolicyGradient.Fused.PpoWithValue(logs, part.Old, part.Advantage!, LowerPrecision.Raised(workingCritic!.Of(hidden)), part.Value!, part.Returns!, part.Batch.IsCompletion, normaliser, valueWeight: settings.ValueWeight);
                 loss = r.loss;
-                metrics.Add("policy/clipfrac_avg", Number(r.policyClipShare), part.Batch.CompletionCount);
-                metrics.Add("loss/value_avg", Number(r.valueLoss) * parts.Length);
-                metrics.Add("policy/approxkl_avg", Number(r.approximateKl), part.Batch.CompletionCount);
+                metrics.Add("policy/clipfrac_avg", r.policyClipShare.Number(), part.Batch.CompletionCount);
+                metrics.Add("loss/value_avg", r.valueLoss.Number() * parts.Length);
+                metrics.Add("policy/approxkl_avg", r.approximateKl.Number(), part.Batch.CompletionCount);
             }
 
             // Parts add up to the step's loss.
-            metrics.Add("loss", Number(loss) * parts.Length);
+            metrics.Add("loss", loss.Number() * parts.Length);
             loss.backward();
         }
 
@@ -234,15 +234,11 @@ internal sealed class PolicyTask : ITrainingTask
 
     private static void Report(IReadOnlyList<Response> samples, double[] rewards, PolicyBatch[] parts, Averages metrics)
     {
-        var mean = rewards.Average();
-        metrics.Add("reward", mean);
-        metrics.Add("reward_std", Math.Sqrt(rewards.Average(r => (r - mean) * (r - mean))));
+        Rollout.Report(rewards, metrics);
         metrics.Add("kl", parts.SelectMany(p => p.Kl()).Average());
         metrics.Add("completions/mean_length", samples.Average(s => (double)s.Tokens.Length));
         metrics.Count("num_tokens", parts.Sum(p => p.Batch.TokenCount));
     }
 
     private double Temperature => settings.Sampling.Temperature > 0 ? settings.Sampling.Temperature : 1;
-
-    private static double Number(Tensor value) => value.to(ScalarType.Float64).item<double>();
 }

@@ -25,6 +25,14 @@ internal static class Rollout
         })];
     }
 
+    /// <summary>Reports the mean of rewards, and how far they lie apart.</summary>
+    public static void Report(double[] rewards, Averages metrics)
+    {
+        var mean = rewards.Average();
+        metrics.Add("reward", mean);
+        metrics.Add("reward_std", Math.Sqrt(rewards.Average(r => (r - mean) * (r - mean))));
+    }
+
     /// <summary>Reports the reward of responses to held-out prompts, and the divergence from the reference there; chance is the same each time.</summary>
     public static void Evaluate(Llama policy, Llama reference, ITokenizer tokenizer, IReadOnlyList<int[]> prompts, IReward reward, PolicySettings settings, int seed, Averages metrics)
     {

@@ -76,8 +76,7 @@ internal sealed class JudgedTask : ITrainingTask
             var share = (double)part.Length / examples.Count;
             var (loss, rewards) = Loss(part, train, trainReferences, shift, share, metrics);
             sum += rewards.Sum();
-            using var scale = tensor(share, dtype: loss.dtype, device: loss.device);
-            (loss * scale).backward();
+            Optimisation.Backward(loss, share);
         }
 
         rewardCount += examples.Count;
@@ -127,7 +126,7 @@ internal sealed class JudgedTask : ITrainingTask
             using var scope = NewDisposeScope();
             using var batch = PairBatch.Of([.. part.Select(e => (responses[e].Prompt, responses[e].Other))], device: policy.Device);
             var own = Dpo.Autodiff.Objectives.Tokens.Fused.Score(LowerPrecision.Raised(working.forward(batch.Tokens)), batch.Labels, batch.IsCompletion);
-            sum += own.to(ScalarType.Float64).sum().item<double>() - part.Sum(e => references.Sum(e).Rejected);
+            sum += own.to(ScalarType.Float64).sum().Number() - part.Sum(e => references.Sum(e).Rejected);
         }
 
         return Math.Max(0, sum / examples.Count);
@@ -141,9 +140,9 @@ internal sealed class JudgedTask : ITrainingTask
         using var reference = tensor(part.Select(e => references.Sum(e).Chosen).ToArray(), dtype: dtype, device: policy.Device);
         using var isDesirable = tensor(part.Select(e => responses[e].IsDesirable).ToArray(), device: policy.Device);
         var result = objective.Loss(new JudgedInputs(logits, batch.Labels, batch.IsCompletion, reference, isDesirable, shift, settings));
-        var rewards = Numbers(result.Reward);
-        var logs = Numbers(result.LogProbability);
-        metrics.Add("loss", result.Loss.to(ScalarType.Float64).item<double>(), share);
+        var rewards = result.Reward.Numbers();
+        var logs = result.LogProbability.Numbers();
+        metrics.Add("loss", result.Loss.Number(), share);
         for (var row = 0; row < part.Length; row++)
         {
             var kind = responses[part[row]].IsDesirable ? "chosen" : "rejected";
@@ -161,6 +160,4 @@ internal sealed class JudgedTask : ITrainingTask
         if (metrics["rewards/chosen"] is { } chosen && metrics["rewards/rejected"] is { } rejected)
             metrics.Add("rewards/margins", chosen - rejected);
     }
-
-    private static double[] Numbers(Tensor values) => [.. values.to(ScalarType.Float64).cpu().data<double>()];
 }

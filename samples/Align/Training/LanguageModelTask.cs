@@ -37,8 +37,8 @@ internal sealed class LanguageModelTask(Llama model, ITokenizer tokenizer, IRead
             using var batch = PairBatch.Of([.. part.Select(e => (texts[e][..1], texts[e][1..]))], device: model.Device);
             var (loss, nll, _, accuracy) = Preference.Fused.Sft(model.forward(batch.Tokens), batch.Labels, batch.IsCompletion, normaliser);
             loss.backward();
-            metrics.Add("loss", nll.to(ScalarType.Float64).item<double>(), batch.CompletionCount);
-            metrics.Add("mean_token_accuracy", accuracy.to(ScalarType.Float64).item<double>(), batch.CompletionCount);
+            metrics.Add("loss", nll.Number(), batch.CompletionCount);
+            metrics.Add("mean_token_accuracy", accuracy.Number(), batch.CompletionCount);
             metrics.Count("num_tokens", batch.TokenCount);
         }
 

@@ -38,6 +38,13 @@ internal sealed class Optimisation : IDisposable
             parameter.grad = null;
     }
 
+    /// <summary>Adds the gradients of a part's loss, of which a step's is made up by their shares.</summary>
+    public static void Backward(Tensor loss, double share)
+    {
+        using var scale = tensor(share, dtype: loss.dtype, device: loss.device);
+        (loss * scale).backward();
+    }
+
     /// <summary>Changes the parameters by the gradients that backward passes have left, and forgets these.</summary>
     /// <returns>The gradients' norm before it was shortened.</returns>
     /// <exception cref="DivergedException">The norm is not a number. The parameters are as they were.</exception>

@@ -67,9 +67,7 @@ internal sealed class PreferenceTask : ITrainingTask
             // Losses are means over pairs: the parts' shares make the mean over all. A mean over tokens is told its number in the whole.
             var share = (double)part.Length / examples.Count;
             using var normaliser = part.Length == examples.Count ? null : tensor(responses * share, device: policy.Device);
-            var loss = Loss(part, train, trainReferences, normaliser, share, metrics);
-            using var scale = tensor(share, dtype: loss.dtype, device: loss.device);
-            (loss * scale).backward();
+            Optimisation.Backward(Loss(part, train, trainReferences, normaliser, share, metrics), share);
         }
 
         metrics.Add("grad_norm", optimisation.Update());
@@ -117,28 +115,17 @@ internal sealed class PreferenceTask : ITrainingTask
 
     private static void Report(PairResult result, PairBatch batch, double share, Averages metrics)
     {
-        metrics.Add("loss", Number(result.Loss), share);
-        if (result is { ChosenReward: { } chosenReward, RejectedReward: { } rejectedReward })
-        {
-            metrics.Add("rewards/chosen", Mean(chosenReward), share);
-            metrics.Add("rewards/rejected", Mean(rejectedReward), share);
-            metrics.Add("rewards/accuracies", Mean(chosenReward > rejectedReward), share);
-            metrics.Add("rewards/margins", Mean(chosenReward - rejectedReward), share);
-        }
-
+        metrics.Add("loss", result.Loss.Number(), share);
+        metrics.AddRewards(result.ChosenReward, result.RejectedReward, share);
         if (result is { ChosenLogProbability: { } chosen, RejectedLogProbability: { } rejected })
         {
-            metrics.Add("logps/chosen", Mean(chosen), share);
-            metrics.Add("logps/rejected", Mean(rejected), share);
+            metrics.Add("logps/chosen", Readings.Mean(chosen), share);
+            metrics.Add("logps/rejected", Readings.Mean(rejected), share);
         }
 
         foreach (var (name, value) in result.Metrics)
-            metrics.Add(name, Number(value), share);
+            metrics.Add(name, value.Number(), share);
         metrics.Count("num_tokens", batch.TokenCount);
         metrics.Count("completion_tokens", batch.CompletionCount);
     }
-
-    private static double Mean(Tensor values) => Number(values.to(ScalarType.Float64).mean());
-
-    private static double Number(Tensor value) => value.to(ScalarType.Float64).item<double>();
 }

@@ -37,9 +37,7 @@ internal sealed class RewardTask(
         {
             using var scope = NewDisposeScope();
             var share = (double)part.Length / examples.Count;
-            var loss = Loss([.. part.Select(e => train[e])], share, metrics);
-            using var scale = tensor(share, dtype: loss.dtype, device: loss.device);
-            (loss * scale).backward();
+            Optimisation.Backward(Loss([.. part.Select(e => train[e])], share, metrics), share);
         }
 
         metrics.Add("grad_norm", optimisation.Update());
@@ -83,8 +81,8 @@ internal sealed class RewardTask(
         var preference = tensor(pairs.Select(p => p.IsTie ? 0.0 : 1.0).ToArray(), dtype: chosen.dtype, device: chosen.device);
         var margin = pairs.Any(p => p.Margin is not null) ? tensor(pairs.Select(p => p.Margin ?? 0).ToArray(), dtype: chosen.dtype, device: chosen.device) : null;
         var loss = settings.Objective.Loss(new RewardInputs(chosen, rejected, preference, margin, settings.Centering));
-        metrics.Add("loss", loss.to(ScalarType.Float64).item<double>(), share);
-        Report(pairs, Numbers(chosen), Numbers(rejected), metrics);
+        metrics.Add("loss", loss.Number(), share);
+        Report(pairs, chosen.Numbers(), rejected.Numbers(), metrics);
         metrics.Count("num_tokens", batch.TokenCount);
         return loss;
     }
@@ -105,6 +103,4 @@ internal sealed class RewardTask(
         metrics.Add("mean_reward", all.Average(), all.Length);
         metrics.Add("max_reward", all.Max());
     }
-
-    private static double[] Numbers(Tensor values) => [.. values.detach().to(ScalarType.Float64).cpu().data<double>()];
 }
