@@ -19,6 +19,7 @@ internal sealed partial class CudaMethod
         var statements = nodes.Cast<SimdStatement>().Select(s => s.Node).ToArray();
         var stored = new HashSet<int>(statements.OfType<LoopNode.Store>().Select(s => s.Buffer));
         var loaded = new HashSet<int>(statements.OfType<LoopNode.Load>().Select(l => l.Buffer));
+
         // What is read under a condition may not be there where it does not hold.
         foreach (var node in statements.Where(n => n is LoopNode.Load { Predicate: null } or LoopNode.Store { Predicate: null }))
         {

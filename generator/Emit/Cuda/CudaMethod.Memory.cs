@@ -39,8 +39,7 @@ internal sealed partial class CudaMethod
 
         if (elements.TryGetValue(load, out var element))
         {
-            // Rows are not read where their condition does not hold; of neighbours each has its own.
-            Name(load.Value, load.Predicate is { } one && grid == CudaGrid.Elements ? Code.Compound($"{Value(one, named: true).Operand} ? {element} : (real)0") : Code.Compound(element));
+            Name(load.Value, Code.Compound(element));
             return;
         }
 
