@@ -12,8 +12,8 @@ internal sealed partial class SimdMethod
     private readonly Dictionary<(int Buffer, string Base), string> storedRows = [];
     private readonly Dictionary<SimdLoop, List<string>> flushes = [];
 
-    // By the name of a row: the loop that reads it first, and the one that reads it next.
-    private readonly Dictionary<string, (SimdLoop First, SimdLoop? Next)> readers = [];
+    // The loops that read a row, by its name.
+    private readonly Dictionary<string, HashSet<SimdLoop>> readers = [];
 
     /// <summary>A place in memory.</summary>
     /// <param name="Reference">The buffer, or a row of it, as the operand of <c>ref</c>; of a stored one its name.</param>
@@ -21,7 +21,12 @@ internal sealed partial class SimdMethod
     /// <param name="Lanes">How the vector's lanes lie in memory.</param>
     /// <param name="Streaming">A flag that says whether to store past the cache, or empty.</param>
     /// <param name="IsRow">Whether the reference is a row.</param>
-    private readonly record struct Place(string Reference, string Index, LaneLayout Lanes, string Streaming = "", bool IsRow = false);
+    /// <param name="IsInForm">Whether it is one in the form that the stage is compiled for.</param>
+    private readonly record struct Place(string Reference, string Index, LaneLayout Lanes, string Streaming = "", bool IsRow = false, bool IsInForm = false)
+    {
+        /// <summary>What reads and writes neighbours there.</summary>
+        public string Access => IsInForm ? "L" : "V";
+    }
 
     private enum LaneLayout
     {
@@ -80,7 +85,7 @@ internal sealed partial class SimdMethod
             (ElementKind.Real, LaneLayout.One) => new Code($"V.Broadcast(ref {reference}, {index})"),
             (ElementKind.Integer, LaneLayout.One) => InLanes ? new($"{SimdExpressions.Lanes}.Create({Element(reference, index)})") : new(Element(reference, index)),
             (ElementKind.Boolean, LaneLayout.One) => new($"V.Condition({Element(reference, index)} != 0)"),
-            (ElementKind.Real, LaneLayout.Contiguous) => RowLoad(load.Buffer, place, Masked(predicate, isUniform)),
+            (ElementKind.Real, LaneLayout.Contiguous) => Neighbours(load.Buffer, place, Masked(predicate, isUniform)),
             (ElementKind.Integer, LaneLayout.Contiguous) when predicate is null || isUniform => new($"{SimdExpressions.Lanes}.Load(ref {reference}, {index}, count)"),
             (ElementKind.Boolean, LaneLayout.Contiguous) when predicate is null || isUniform => new($"V.LoadCondition(ref {reference}, {index}, count)"),
             (ElementKind.Integer, LaneLayout.Contiguous) => new($"{SimdExpressions.Namespace}LaneMemory.Gather(ref {reference}, {Where(predicate, $"{SimdExpressions.Lanes}.Sequence({index})")}, count)"),
@@ -98,37 +103,30 @@ internal sealed partial class SimdMethod
                 : Code.Compound($"V.AnyLane({predicate}) ? {code.Text} & {predicate} : default");
     }
 
-    /// <summary>Neighbours, in the form of the stage's rows where they are of one.</summary>
-    private Code RowLoad(int buffer, Place place, string condition)
+    private Code Neighbours(int buffer, Place place, string condition)
     {
-        if (!place.IsRow || !InForm(buffer))
-            return new($"V.Load(ref {place.Reference}, {place.Index}, count{condition})");
-        Prefetch(buffer, place);
-        return new($"L.Load<T, V>(ref {place.Reference}, {place.Index}, count{condition})");
+        if (place.IsInForm)
+            Prefetch(buffer, place);
+        return new($"{place.Access}.Load{(place.IsInForm ? "<T, V>" : "")}(ref {place.Reference}, {place.Index}, count{condition})");
     }
 
     /// <summary>
-    /// A loop that finds its row in the cache, because another has read it, leaves the memory idle: it fetches the row that comes next, which
-    /// the first loop then finds there too.
+    /// A loop that finds its row in the cache, because another has read it, leaves the memory idle: the second to read it fetches the row
+    /// that comes next, which the first then finds there too.
     /// </summary>
     private void Prefetch(int buffer, Place place)
     {
-        var loop = VectorLoop!;
-        if (!readers.TryGetValue(place.Reference, out var known))
-        {
-            readers[place.Reference] = (loop, null);
-            return;
-        }
-
-        if (loop == known.First || known.Next is not null)
-            return;
-        readers[place.Reference] = (known.First, loop);
-        var length = ExtentOf(program.Buffers[buffer].Extents.Last(e => !e.IsOne));
-        writer.Line($"L.Prefetch(ref {place.Reference}, {place.Index} + {length.Operand});");
+        if (!readers.TryGetValue(place.Reference, out var loops))
+            readers[place.Reference] = loops = [];
+        if (loops.Add(VectorLoop!) && loops.Count == 2)
+            writer.Line($"L.Prefetch(ref {place.Reference}, {place.Index} + {ExtentOf(program.Buffers[buffer].Extents.Last(e => !e.IsOne)).Operand});");
     }
 
     /// <summary>Whether the buffer's rows are taken in the form that the stage is compiled for.</summary>
     private bool InForm(int buffer) => open.Count > 0 && kernel.RowsIn(open[0]).Contains(buffer);
+
+    /// <summary>What the frame is asked for a buffer in.</summary>
+    private string Form(int buffer) => InForm(buffer) ? "T, L" : "T";
 
     private Code StoredLoad(ElementKind kind, Place place, string? predicate, bool isUniform)
     {
@@ -169,14 +167,14 @@ internal sealed partial class SimdMethod
         var isUniform = store.Predicate is { } q && !IsLanes(q);
         FlushPending(loadsOnly: true);
         var condition = isUniform ? null : predicate;
-        var text = kernel.IsStored(store.Buffer) && !place.IsRow ? StoredStore(place, value, condition) : StoreText(buffer.Kind, place, value, condition, place.IsRow && InForm(store.Buffer));
+        var text = kernel.IsStored(store.Buffer) && !place.IsRow ? StoredStore(place, value, condition) : StoreText(buffer.Kind, place, value, condition);
         if (predicate is not null && (isUniform || place.Lanes == LaneLayout.One))
             writer.Line($"if (V.AnyLane({predicate}))\n    {text}");
         else
             writer.Line(text);
     }
 
-    private string StoreText(ElementKind kind, Place place, Code value, string? predicate, bool inForm = false)
+    private string StoreText(ElementKind kind, Place place, Code value, string? predicate)
     {
         var (reference, index) = (place.Reference, place.Index);
         switch (kind, place.Lanes)
@@ -190,7 +188,7 @@ internal sealed partial class SimdMethod
                 return $"{Element(reference, index)} = V.AnyLane({value.Text}) ? (byte)1 : (byte)0;";
             case (ElementKind.Real, LaneLayout.Contiguous):
                 var last = predicate ?? place.Streaming;
-                return $"{(inForm ? "L" : "V")}.Store({value.Text}, ref {reference}, {index}, count{(last.Length > 0 ? ", " + last : "")});";
+                return $"{place.Access}.Store({value.Text}, ref {reference}, {index}, count{(last.Length > 0 ? ", " + last : "")});";
             case (ElementKind.Integer, LaneLayout.Contiguous) when predicate is null:
                 return $"{SimdExpressions.Lanes}.Store({value.Text}, ref {reference}, {index}, count);";
             case (ElementKind.Boolean, LaneLayout.Contiguous) when predicate is null:
@@ -365,7 +363,7 @@ internal sealed partial class SimdMethod
         var length = ExtentOf(extents.Last(e => !e.IsOne)).Text;
         var written = program.Buffers[buffer].Role == BufferRole.Input ? "" : ", " + Length(program.Buffers[buffer]).Text;
         return storedRows[(buffer, start)] = Head(
-            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", SimdExpressions.Namespace + "StoredRows<T>", n => $"var {n} = frame.Rows<{(InForm(buffer) ? "T, L" : "T")}>({Text(buffer)}, {length}{written});");
+            HeadGroup.Row, -1 - storedRows.Count, ElementKind.Real, kernel.BufferName(buffer) + "Rows", SimdExpressions.Namespace + "StoredRows<T>", n => $"var {n} = frame.Rows<{Form(buffer)}>({Text(buffer)}, {length}{written});");
     }
 
     private void FlushAfter(SimdLoop loop, string line)
@@ -392,8 +390,7 @@ internal sealed partial class SimdMethod
     private Func<string, string> WithLength(int buffer)
     {
         var length = Length(program.Buffers[buffer]).Text;
-        var form = InForm(buffer) ? "T, L" : "T";
-        return n => $"var {n} = frame.Streams<{form}>({Text(buffer)}, {length});";
+        return n => $"var {n} = frame.Streams<{Form(buffer)}>({Text(buffer)}, {length});";
     }
 
     private Place PlaceOf(int buffer, EquatableArray<IndexExpression> index, int? predicate)
@@ -410,7 +407,7 @@ internal sealed partial class SimdMethod
         if (isNeighbours)
         {
             var isRowStart = rest is null && split.IsPlain;
-            return new(reference, Sum(rest, split.Inner), LaneLayout.Contiguous, isRowStart && kernel.MayStream(buffer) ? streaming : "", isRow);
+            return new(reference, Sum(rest, split.Inner), LaneLayout.Contiguous, isRowStart && kernel.MayStream(buffer) ? streaming : "", isRow, isRow && InForm(buffer));
         }
 
         var start = Sum(rest, split.Inner);

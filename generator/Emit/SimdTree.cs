@@ -85,7 +85,7 @@ internal static class SimdTree
     public static IEnumerable<SimdNode> Nodes(IEnumerable<SimdNode> nodes) => nodes.SelectMany(n => n is SimdLoop loop ? Nodes(loop.Body).Prepend(n) : [n]);
 
     /// <summary>All loops, outermost first.</summary>
-    public static IEnumerable<SimdLoop> Loops(IEnumerable<SimdNode> nodes) => nodes.OfType<SimdLoop>().SelectMany(l => Loops(l.Body).Prepend(l));
+    public static IEnumerable<SimdLoop> Loops(IEnumerable<SimdNode> nodes) => Nodes(nodes).OfType<SimdLoop>();
 
     /// <summary>The scalars that a statement uses, each as often as it does.</summary>
     public static IEnumerable<int> Uses(LoopNode node)

@@ -98,7 +98,7 @@ public unsafe ref struct KernelFrame
     public readonly bool Streams<T, L>(int buffer, nint length)
         where T : unmanaged
         where L : struct, ILoopForm =>
-        length >= StreamingBytes / StoredMemory.Bytes<T>(L.Storage) && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == L.Storage;
+        length >= StreamingBytes / StoredMemory.Bytes(L.Storage, sizeof(T)) && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == L.Storage;
 
     /// <summary>Whether a row of a buffer that streams may be streamed too: it must begin where a vector may.</summary>
     public static bool IsAligned<T>(ref T row)

@@ -3,88 +3,20 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Dpo.Autodiff.Cpu;
 
-/// <summary>Every vector is full: the number of iterations is a multiple of the vector's lanes. Rows are of the compute type.</summary>
+/// <summary>Every vector is full: the number of iterations is a multiple of the vector's lanes.</summary>
 public readonly struct AllLanes : ILoopForm
 {
     /// <inheritdoc/>
-    public static StorageType Storage => StorageType.Own;
-
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Of(nint left, int width) => width;
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Load<T, V>(ref readonly T row, nint index, int count)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => V.Load(in row, index, count);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Load<T, V>(ref readonly T row, nint index, int count, V condition)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => V.Load(in row, index, count, condition);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<T, V>(V value, ref T row, nint index, int count)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => V.Store(value, ref row, index, count);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<T, V>(V value, ref T row, nint index, int count, bool streaming)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => V.Store(value, ref row, index, count, streaming);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Prefetch<T>(ref readonly T row, nint index)
-        where T : unmanaged
-    {
-        if (Sse.IsSupported)
-            Sse.Prefetch1(Unsafe.AsPointer(ref Unsafe.Add(ref Unsafe.AsRef(in row), index)));
-    }
 }
 
-/// <summary>The last vector has the lanes that are left. Rows are of the compute type.</summary>
+/// <summary>The last vector has the lanes that are left.</summary>
 public readonly struct LanesLeft : ILoopForm
 {
     /// <inheritdoc/>
-    public static StorageType Storage => StorageType.Own;
-
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Of(nint left, int width) => (int)nint.Min(left, width);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Load<T, V>(ref readonly T row, nint index, int count)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => AllLanes.Load<T, V>(in row, index, count);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Load<T, V>(ref readonly T row, nint index, int count, V condition)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => AllLanes.Load(in row, index, count, condition);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<T, V>(V value, ref T row, nint index, int count)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => AllLanes.Store(value, ref row, index, count);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<T, V>(V value, ref T row, nint index, int count, bool streaming)
-        where T : unmanaged
-        where V : struct, IVector<V, T> => AllLanes.Store(value, ref row, index, count, streaming);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch<T>(ref readonly T row, nint index)
-        where T : unmanaged => AllLanes.Prefetch(in row, index);
 }
 
 /// <summary>Rows of 16-bit numbers, converted in registers.</summary>
@@ -133,8 +65,12 @@ internal readonly struct HalfRows<TLanes, TFormat> : ILoopForm
         where V : struct, IVector<V, T> => V.StoreUInt16(TFormat.Narrow<T, V>(value), ref Bits(in row), index, count, streaming);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch<T>(ref readonly T row, nint index)
-        where T : unmanaged => AllLanes.Prefetch(in Bits(in row), index);
+    public static unsafe void Prefetch<T>(ref readonly T row, nint index)
+        where T : unmanaged
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch1(Unsafe.AsPointer(ref Unsafe.Add(ref Bits(in row), index)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ref ushort Bits<T>(ref readonly T row)

@@ -59,9 +59,15 @@ internal static unsafe class StoredMemory
     internal static StorageType StorageOf(KernelBuffer buffer) =>
         buffer.Storage == StorageType.Strided ? ((StridedTensor*)buffer.Address)->Storage : buffer.Storage;
 
-    /// <summary>The size of an element, of the compute type or one of 16 bits.</summary>
-    internal static int Bytes<T>(StorageType storage)
-        where T : unmanaged => storage == StorageType.Own ? sizeof(T) : sizeof(ushort);
+    /// <summary>The size of an element of a tensor whose own type has <paramref name="own"/> bytes.</summary>
+    internal static int Bytes(StorageType storage, int own) => storage switch
+    {
+        StorageType.Own => own,
+        StorageType.BFloat16 or StorageType.Float16 or StorageType.Int16 => sizeof(short),
+        StorageType.Float32 or StorageType.Int32 => sizeof(int),
+        StorageType.Float64 or StorageType.Int64 => sizeof(long),
+        _ => sizeof(byte),
+    };
 
     /// <summary>A row: where it is if its elements are what is asked for, or converted.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -72,7 +78,7 @@ internal static unsafe class StoredMemory
         if (buffer.Storage == StorageType.Strided)
             Locate(ref buffer, ref start);
         if (buffer.Storage == (wanted != StorageType.Own ? wanted : typeof(T) == typeof(float) ? StorageType.Float32 : StorageType.Float64))
-            return (T*)(buffer.Address + (start * Bytes<T>(wanted)));
+            return (T*)(buffer.Address + (start * Bytes(wanted, sizeof(T))));
         ReadRow<T, V>(buffer, start, converted, length);
         return converted;
     }

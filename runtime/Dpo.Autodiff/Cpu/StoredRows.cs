@@ -29,7 +29,7 @@ public readonly unsafe struct StoredRows<T>
         this.length = length;
         this.streams = streams;
         this.form = form;
-        bytes = StoredMemory.Bytes<T>(form);
+        bytes = StoredMemory.Bytes(form, sizeof(T));
         if (buffer.Storage != form)
             converted = (T*)Workspace.Current.Take(checked(length * sizeof(T)));
     }

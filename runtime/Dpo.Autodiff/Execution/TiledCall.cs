@@ -163,7 +163,7 @@ internal sealed unsafe class TiledCall : IDisposable
     {
         var slot = kernel.Tile.Kernel.Arguments[argument].Slot;
         var extents = Extents(call, slot);
-        var bytes = buffer.Storage == StorageType.Own ? Bytes(slot.Kind, call.IsDouble) : StoredBytes(buffer.Storage);
+        var bytes = StoredMemory.Bytes(buffer.Storage, Bytes(slot.Kind, call.IsDouble));
         if (IsStretch(call, slot))
             return (nint)(length * Size.Elements(extents.AsSpan(1), call.Extents) * bytes);
         return IsSum(call, argument) && !kernel.Tile.Added.Contains(argument) ? (nint)(Size.Elements(extents, call.Extents) * bytes) : 0;
@@ -187,14 +187,6 @@ internal sealed unsafe class TiledCall : IDisposable
         ElementKind.Real => isDouble ? sizeof(double) : sizeof(float),
         ElementKind.Integer => sizeof(long),
         _ => sizeof(bool),
-    };
-
-    private static int StoredBytes(StorageType storage) => storage switch
-    {
-        StorageType.BFloat16 or StorageType.Float16 or StorageType.Int16 => sizeof(short),
-        StorageType.Float32 or StorageType.Int32 => sizeof(int),
-        StorageType.Float64 or StorageType.Int64 => sizeof(long),
-        _ => sizeof(byte),
     };
 
     private nint Allocate(long bytes)
