@@ -75,6 +75,12 @@ internal sealed class SimdKernel
     /// <summary>Whether a buffer may be written past the cache: whole, in memory, and of numbers.</summary>
     public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient or BufferRole.Residual };
 
+    /// <summary>How many such buffers the loops in lanes that write this one write in turns.</summary>
+    public int StreamsBeside(int buffer) => Stages.SelectMany(SimdTree.Loops).Where(l => l.Variable.IsVector).Select(Streams).Where(s => s.Contains(buffer)).Max(s => s.Count);
+
+    private HashSet<int> Streams(SimdLoop loop) =>
+        [.. SimdTree.Statements(loop.Body).Select(s => s.Node).OfType<LoopNode.Store>().Where(s => s.Predicate is null && MayStream(s.Buffer)).Select(s => s.Buffer)];
+
     public int AxisId(string axis)
     {
         for (var i = 0; i < axisNames.Count; i++)

@@ -390,7 +390,8 @@ internal sealed partial class SimdMethod
     private Func<string, string> WithLength(int buffer)
     {
         var length = Length(program.Buffers[buffer]).Text;
-        return n => $"var {n} = frame.Streams<{Form(buffer)}>({Text(buffer)}, {length});";
+        var streams = kernel.StreamsBeside(buffer) is > 1 and var count ? ", streams: " + Text(count) : "";
+        return n => $"var {n} = frame.Streams<{Form(buffer)}>({Text(buffer)}, {length}{streams});";
     }
 
     private Place PlaceOf(int buffer, EquatableArray<IndexExpression> index, int? predicate)

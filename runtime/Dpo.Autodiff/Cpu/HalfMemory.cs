@@ -44,7 +44,10 @@ internal static unsafe class HalfMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Store(Vector256<uint> lanes, ref ushort target, nint index, bool streaming)
     {
-        var narrow = Vector128.Narrow(lanes.GetLower(), lanes.GetUpper());
+        // Nothing is above 16 bits, so saturation has nothing to do.
+        var narrow = Sse41.IsSupported
+            ? Sse41.PackUnsignedSaturate(lanes.GetLower().AsInt32(), lanes.GetUpper().AsInt32())
+            : Vector128.Narrow(lanes.GetLower(), lanes.GetUpper());
         if (streaming)
             narrow.StoreAlignedNonTemporal((ushort*)Unsafe.AsPointer(ref Unsafe.Add(ref target, index)));
         else

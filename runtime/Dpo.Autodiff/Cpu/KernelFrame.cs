@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Dpo.Autodiff.Cpu;
 
@@ -67,7 +68,7 @@ public unsafe ref struct KernelFrame
     /// <summary>As the other, of a tensor whose rows the stage's loops take in its form.</summary>
     public readonly StoredRows<T> Rows<T, L>(int buffer, nint length, nint written = 0)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
-        where L : struct, ILoopForm => new(buffers[buffer], length, written >= StreamingBytes / sizeof(short), L.Storage);
+        where L : struct, ILoopForm => new(buffers[buffer], length, written >= StreamingBytes / sizeof(short) && StreamsWell(VectorBytes * sizeof(short) / sizeof(T), 1), L.Storage);
 
     /// <summary>A buffer of whole numbers from element <paramref name="start"/> on.</summary>
     public readonly ref long Index(int buffer, nint start) => ref Unsafe.AsRef<long>((long*)buffers[buffer].Address + start);
@@ -90,15 +91,22 @@ public unsafe ref struct KernelFrame
     /// <summary>Whether a gradient is wanted; the buffer of one that is not is null.</summary>
     public readonly bool Needs(int gradient) => (needs & (1UL << gradient)) != 0;
 
-    /// <summary>Whether a buffer of <paramref name="length"/> elements is so large that it is best written past the cache, and can be.</summary>
-    public readonly bool Streams<T>(int buffer, nint length)
-        where T : unmanaged => Streams<T, LanesLeft>(buffer, length);
+    /// <summary>Whether a buffer is so large that it is best written past the cache, and can be.</summary>
+    /// <param name="buffer">The buffer.</param>
+    /// <param name="length">Its elements.</param>
+    /// <param name="streams">How many such buffers the loop writes in turns.</param>
+    public readonly bool Streams<T>(int buffer, nint length, int streams = 1)
+        where T : unmanaged => Streams<T, LanesLeft>(buffer, length, streams);
 
     /// <summary>As the other, of a tensor whose rows the stage's loops take in its form.</summary>
-    public readonly bool Streams<T, L>(int buffer, nint length)
+    public readonly bool Streams<T, L>(int buffer, nint length, int streams = 1)
         where T : unmanaged
-        where L : struct, ILoopForm =>
-        length >= StreamingBytes / StoredMemory.Bytes(L.Storage, sizeof(T)) && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == L.Storage;
+        where L : struct, ILoopForm
+    {
+        var bytes = StoredMemory.Bytes(L.Storage, sizeof(T));
+        return length >= StreamingBytes / bytes && (buffers[buffer].Address & 63) == 0 && buffers[buffer].Storage == L.Storage
+            && StreamsWell(VectorBytes * bytes / sizeof(T), streams);
+    }
 
     /// <summary>Whether a row of a buffer that streams may be streamed too: it must begin where a vector may.</summary>
     public static bool IsAligned<T>(ref T row)
@@ -281,6 +289,12 @@ public unsafe ref struct KernelFrame
 
     /// <summary>As the other, where the condition holds; 0 elsewhere.</summary>
     public readonly nint InRange(int buffer, long index, long extent, bool condition) => condition ? InRange(buffer, index, extent) : 0;
+
+    private static int VectorBytes => Vector512.IsHardwareAccelerated ? 64 : Vector256.IsHardwareAccelerated ? 32 : 16;
+
+    // Past the cache memory is written a line of 64 bytes at a time. A loop that writes two of them half by half in turns makes the
+    // processor give up both halves before they meet, and takes more than twice the time; quarters are late even alone.
+    private static bool StreamsWell(int bytes, int streams) => bytes >= 64 || (bytes >= 32 && streams == 1);
 
     internal static nint BlockSize(nint extent, nint elements, nint multiple = 64)
     {

@@ -352,10 +352,11 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
         // In two steps, so that neither factor leaves the range of normal numbers; the first product is exact.
         if (typeof(T) == typeof(float))
         {
-            var half = Vector256.Floor(exponent.lanes.AsSingle() * 0.5f);
-            var first = PowerOfTwo(half);
-            var second = PowerOfTwo(exponent.lanes.AsSingle() - half);
-            return new((value.lanes.AsSingle() * first * second).As<float, T>());
+            // Adding 1.5 * 2^23 leaves the exponent in the low bits; the shift takes it to its place, the mask leaves a whole half of it.
+            var bits = (exponent.lanes.AsSingle() + Vector256.Create(12582912f)).AsInt32() << 23;
+            var half = (bits >> 1) & Vector256.Create(unchecked((int)0xFF800000));
+            var one = Vector256.Create(127 << 23);
+            return new((value.lanes.AsSingle() * (half + one).AsSingle() * (bits - half + one).AsSingle()).As<float, T>());
         }
         else
         {
@@ -439,14 +440,10 @@ public readonly unsafe struct V256<T> : IVector<V256<T>, T>
         ? LaneConversion.Widen(condition.lanes.AsInt32())
         : LaneConversion.Widen(condition.lanes.AsInt64());
 
-    // 2^k for a whole k: adding 1.5 * 2^23 (or 2^52) leaves k in the low bits, of which the shift keeps the biased exponent.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> PowerOfTwo(Vector256<float> whole) =>
-        (((whole + Vector256.Create(12582912f)).AsInt32() + Vector256.Create(127)) << 23).AsSingle();
-
+    // 2^k for a whole k: adding 1.5 * 2^52 and the bias leaves the biased exponent in the low bits, which the shift takes to its place.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> PowerOfTwo(Vector256<double> whole) =>
-        (((whole + Vector256.Create(6755399441055744.0)).AsInt64() + Vector256.Create(1023L)) << 52).AsDouble();
+        ((whole + Vector256.Create(6755399441055744.0 + 1023)).AsInt64() << 52).AsDouble();
 
     // A masked access where the machine has one (it keeps the registers of the loop), element by element elsewhere.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

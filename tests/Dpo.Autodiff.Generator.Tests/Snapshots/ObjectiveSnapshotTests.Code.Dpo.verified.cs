@@ -161,8 +161,8 @@ file sealed class DpoValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var referenceRejected = ref frame.Real<T>(3);
             ref var chosenRewardOut = ref frame.Real<T>(5);
             ref var rejectedRewardOut = ref frame.Real<T>(6);
-            var streamsChosenRewardOut = frame.Streams<T>(5, pairCount);
-            var streamsRejectedRewardOut = frame.Streams<T>(6, pairCount);
+            var streamsChosenRewardOut = frame.Streams<T>(5, pairCount, streams: 2);
+            var streamsRejectedRewardOut = frame.Streams<T>(6, pairCount, streams: 2);
             var beta = V.Create(frame.Scalar(0));
             var sum10 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var pair = begin; pair < end; pair += V.Count)
@@ -224,10 +224,10 @@ file sealed class DpoValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             ref var rejectedRewardOut = ref frame.Real<T>(7);
             ref var dChosenOut = ref frame.Real<T>(8);
             ref var dRejectedOut = ref frame.Real<T>(9);
-            var streamsChosenRewardOut = frame.Streams<T>(6, pairCount);
-            var streamsRejectedRewardOut = frame.Streams<T>(7, pairCount);
-            var streamsDChosenOut = frame.Streams<T>(8, pairCount);
-            var streamsDRejectedOut = frame.Streams<T>(9, pairCount);
+            var streamsChosenRewardOut = frame.Streams<T>(6, pairCount, streams: 4);
+            var streamsRejectedRewardOut = frame.Streams<T>(7, pairCount, streams: 4);
+            var streamsDChosenOut = frame.Streams<T>(8, pairCount, streams: 4);
+            var streamsDRejectedOut = frame.Streams<T>(9, pairCount, streams: 4);
             var beta = V.Create(frame.Scalar(0));
             var scalar3 = V.Create(frame.Scalar(3)); // beta / pair
             var v13 = default(V);
@@ -300,8 +300,8 @@ file sealed class DpoGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var dLoss = frame.Reals<T>(4);
             ref var dChosenOut = ref frame.Real<T>(5);
             ref var dRejectedOut = ref frame.Real<T>(6);
-            var streamsDChosenOut = frame.Streams<T>(5, pairCount);
-            var streamsDRejectedOut = frame.Streams<T>(6, pairCount);
+            var streamsDChosenOut = frame.Streams<T>(5, pairCount, streams: 2);
+            var streamsDRejectedOut = frame.Streams<T>(6, pairCount, streams: 2);
             var beta = V.Create(frame.Scalar(0));
             var scalar3 = V.Create(frame.Scalar(3)); // beta / pair
             var dLossValue = dLoss.Broadcast<V>(0);
