@@ -76,7 +76,7 @@ internal sealed class SimdKernel
     public bool MayStream(int buffer) => Program.Buffers[buffer] is { Scope: BufferScope.Global, Kind: ElementKind.Real, Role: BufferRole.Output or BufferRole.Gradient or BufferRole.Residual };
 
     /// <summary>How many such buffers the loops in lanes that write this one write in turns.</summary>
-    public int StreamsBeside(int buffer) => Stages.SelectMany(SimdTree.Loops).Where(l => l.Variable.IsVector).Select(Streams).Where(s => s.Contains(buffer)).Max(s => s.Count);
+    public int StreamsBeside(int buffer) => Stages.SelectMany(SimdTree.Loops).Where(l => l.Variable.IsVector).Select(Streams).Where(s => s.Contains(buffer)).Select(s => s.Count).DefaultIfEmpty(1).Max();
 
     private HashSet<int> Streams(SimdLoop loop) =>
         [.. SimdTree.Statements(loop.Body).Select(s => s.Node).OfType<LoopNode.Store>().Where(s => s.Predicate is null && MayStream(s.Buffer)).Select(s => s.Buffer)];
