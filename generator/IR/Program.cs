@@ -54,7 +54,8 @@ public sealed record ProgramOutput(string Name, int Variable, OutputRole Role, b
 /// <param name="IsParameter">Which of the two.</param>
 /// <param name="HasDimensions">Whether the tensor had dimensions where it met the others.</param>
 /// <param name="Lift">What the operations on the way ask of it.</param>
-public sealed record DTypeTerm(string Source, bool IsParameter, bool HasDimensions, DTypeLift Lift);
+/// <param name="WithoutParameter">The optional parameter without which alone it counts; null where it always does.</param>
+public sealed record DTypeTerm(string Source, bool IsParameter, bool HasDimensions, DTypeLift Lift, string? WithoutParameter = null);
 
 /// <summary>What an operation asks of the dtype of its operand.</summary>
 public enum DTypeLift

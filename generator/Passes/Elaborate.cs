@@ -12,7 +12,7 @@ namespace Dpo.Autodiff.Generator.Passes;
 /// </summary>
 /// <remarks>
 /// The body is interpreted once for each path through its open conditions (<see cref="ElaboratePath"/>); paths whose programs come out
-/// equal share one. It never throws, whatever the function.
+/// equal share one, and so do those that an optional scalar alone parts (<see cref="ElaborateJoin"/>). It never throws, whatever the function.
 /// </remarks>
 public static class Elaborate
 {
@@ -90,9 +90,10 @@ public static class Elaborate
                     programs.Add(program);
             }
 
-            if (programs.Count > MostLeaves)
-                return TooMany(programs.Count.ToString(CultureInfo.InvariantCulture) + " kernels");
-            return new(Numbered(tree, numbers), programs.ToEquatableArray(), EquatableArray<Diagnosis>.Empty);
+            var (joined, kept) = new ElaborateJoin(function, programs).Run(Numbered(tree, numbers));
+            if (kept.Count > MostLeaves)
+                return TooMany(kept.Count.ToString(CultureInfo.InvariantCulture) + " kernels");
+            return new(joined, kept, EquatableArray<Diagnosis>.Empty);
         }
 
         private Elaboration TooMany(string what) =>

@@ -72,6 +72,14 @@ internal sealed class FormulaRow
         return factor is null ? mean : factor * mean;
     }
 
+    /// <summary>where(present(x), x, y), as C# has it: x ?? y.</summary>
+    public FormulaText? IfPresent() =>
+        Defined(Equation.Operands[0]) is { Primitive: Primitive.Fill, Operands: [{ IsHost: true } condition] }
+        && writer.Program.Host[condition.Id] is { Operation: HostOperation.IsPresent, Text: var optional }
+        && writer.Program.Inputs.Any(i => Equation.Operands[1].IsVariable && i.Variable == Equation.Operands[1].Id && i.Name == optional)
+            ? FormulaText.Infix("??", Z, Operand(2, Indices))
+            : null;
+
     /// <summary>exp(log_softmax(x)).</summary>
     public FormulaText? Softmax() => Defined(Equation.Operands[0]) is { Primitive: Primitive.LogSoftmax } inner
         ? new FormulaRow(writer, inner, inner.Result, Indices).Along("softmax", ((Parameters.Axis)inner.Parameters).Position)

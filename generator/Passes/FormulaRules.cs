@@ -54,7 +54,7 @@ internal static class FormulaRules
         [Primitive.IsNaN] = c => FormulaText.Call("isnan", c.X),
         [Primitive.IsInfinite] = c => FormulaText.Call("isinf", c.X),
         [Primitive.IsFinite] = c => FormulaText.Call("isfinite", c.X),
-        [Primitive.Where] = c => FormulaText.Call("where", c.X, c.Z, c.Operand(2, c.Indices)),
+        [Primitive.Where] = c => c.IfPresent() ?? FormulaText.Call("where", c.X, c.Z, c.Operand(2, c.Indices)),
 
         [Primitive.StopGradient] = c => c.ShowsDetached ? FormulaText.Call("detach", c.X) : c.X,
         [Primitive.Convert] = c => c.Converted(),

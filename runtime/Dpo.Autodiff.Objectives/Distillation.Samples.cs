@@ -13,17 +13,19 @@ public static partial class Distillation
     /// <param name="labels">The token that the logits at the same place predict, [row token], int64.</param>
     /// <param name="isToken">Whether it was sampled, [row token], Boolean.</param>
     /// <param name="teacherTokens">Log-probabilities of the tokens under the teacher, [row token] (<see cref="Tokens.Select"/>).</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The loss, and the k1 estimate of the divergence.</returns>
     [Objective]
     public static (Tensor loss, Tensor kl) OnPolicy(
         [Axes("row token vocab")] Tensor logits,
         [Axes("row token")] Tensor labels,
         [Axes("row token")] Tensor isToken,
-        [Axes("row token"), NoGrad] Tensor teacherTokens)
+        [Axes("row token"), NoGrad] Tensor teacherTokens,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var student = Tokens.LogProbability(logits, labels, isToken);
         var difference = (student - teacherTokens).detach();
-        return (Tokens.Mean(difference * student, isToken, null), Tokens.Metric(difference, isToken));
+        return (Tokens.Mean(difference * student, isToken, normaliser), Tokens.Metric(difference, isToken));
     }
 
     /// <summary>

@@ -106,6 +106,7 @@ public static partial class Distillation
     /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
     /// <param name="alpha">The share of the other distribution, between 0 and 1.</param>
     /// <param name="temperature">What logits are divided by.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The loss.</returns>
     [Objective]
     public static Tensor Skew(
@@ -113,11 +114,12 @@ public static partial class Distillation
         [Axes("row token vocab"), NoGrad] Tensor teacher,
         [Axes("row token")] Tensor isToken,
         double alpha = 0.1,
-        double temperature = 1.0)
+        double temperature = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var studentLogs = Tokens.TemperedLogSoftmax(student, temperature);
         var teacherLogs = Tokens.TemperedLogSoftmax(teacher, temperature);
-        return Tokens.Mean(KullbackLeibler(teacherLogs, LogMixture(studentLogs, teacherLogs, alpha)), isToken, null);
+        return Tokens.Mean(KullbackLeibler(teacherLogs, LogMixture(studentLogs, teacherLogs, alpha)), isToken, normaliser);
     }
 
     /// <summary>The skew reverse divergence of DistiLLM, Ko et al. 2024: <c>KL(student, (1 - alpha) teacher + alpha student)</c>.</summary>
@@ -129,11 +131,12 @@ public static partial class Distillation
         [Axes("row token vocab"), NoGrad] Tensor teacher,
         [Axes("row token")] Tensor isToken,
         double alpha = 0.1,
-        double temperature = 1.0)
+        double temperature = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var studentLogs = Tokens.TemperedLogSoftmax(student, temperature);
         var teacherLogs = Tokens.TemperedLogSoftmax(teacher, temperature);
-        return Tokens.Mean(KullbackLeibler(studentLogs, LogMixture(teacherLogs, studentLogs, alpha)), isToken, null);
+        return Tokens.Mean(KullbackLeibler(studentLogs, LogMixture(teacherLogs, studentLogs, alpha)), isToken, normaliser);
     }
 
     /// <summary>
@@ -145,6 +148,7 @@ public static partial class Distillation
     /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
     /// <param name="alpha">The order, other than 0 and 1.</param>
     /// <param name="temperature">What logits are divided by.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The loss.</returns>
     [Objective]
     public static Tensor AlphaDivergence(
@@ -152,12 +156,13 @@ public static partial class Distillation
         [Axes("row token vocab"), NoGrad] Tensor teacher,
         [Axes("row token")] Tensor isToken,
         double alpha = 0.5,
-        double temperature = 1.0)
+        double temperature = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var studentLogs = Tokens.TemperedLogSoftmax(student, temperature);
         var teacherLogs = Tokens.TemperedLogSoftmax(teacher, temperature);
         var overlap = exp(alpha * teacherLogs + (1 - alpha) * studentLogs).sum([-1]);
-        return Tokens.Mean((1 - overlap) / (alpha * (1 - alpha)), isToken, null);
+        return Tokens.Mean((1 - overlap) / (alpha * (1 - alpha)), isToken, normaliser);
     }
 
     /// <summary>The total variation, <c>sum |p_student - p_teacher| / 2</c> (Wen et al. 2023, f-Distill).</summary>
@@ -165,30 +170,34 @@ public static partial class Distillation
     /// <param name="teacher">... of the teacher.</param>
     /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
     /// <param name="temperature">What logits are divided by.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The loss.</returns>
     [Objective]
     public static Tensor TotalVariation(
         [Axes("row token vocab")] Tensor student,
         [Axes("row token vocab"), NoGrad] Tensor teacher,
         [Axes("row token")] Tensor isToken,
-        double temperature = 1.0)
+        double temperature = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var difference = (student / temperature).softmax(-1) - (teacher / temperature).softmax(-1);
-        return Tokens.Mean(0.5 * difference.abs().sum([-1]), isToken, null);
+        return Tokens.Mean(0.5 * difference.abs().sum([-1]), isToken, normaliser);
     }
 
     /// <summary>One minus the cosine of the angle between the logits themselves.</summary>
     /// <param name="student">Logits of the student, [row token vocab].</param>
     /// <param name="teacher">... of the teacher.</param>
     /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The loss.</returns>
     [Objective]
     public static Tensor Cosine(
         [Axes("row token vocab")] Tensor student,
         [Axes("row token vocab"), NoGrad] Tensor teacher,
-        [Axes("row token")] Tensor isToken)
+        [Axes("row token")] Tensor isToken,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var norms = (student.square().sum([-1]) * teacher.square().sum([-1])).clamp_min(1e-16).sqrt();
-        return Tokens.Mean(1 - (student * teacher).sum([-1]) / norms, isToken, null);
+        return Tokens.Mean(1 - (student * teacher).sum([-1]) / norms, isToken, normaliser);
     }
 }

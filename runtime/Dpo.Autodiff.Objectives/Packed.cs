@@ -38,6 +38,7 @@ public static partial class Packed
     /// <param name="reference">Log-probabilities of the sequences under the frozen reference, [2*pair].</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="PreferenceFromLogits.Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -54,12 +55,13 @@ public static partial class Packed
         [Axes("token")] Tensor sequence,
         [Axes("2*pair"), NoGrad] Tensor reference,
         double beta = 0.1,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = SequenceSums(Tokens.LogProbability(logits, labels, isCompletion), sequence, reference);
         var (chosen, rejected) = PreferenceFromLogits.Halves(policy);
         var (referenceChosen, referenceRejected) = PreferenceFromLogits.Halves(reference);
-        var (loss, chosenReward, rejectedReward) = Preference.Dpo(chosen, rejected, referenceChosen, referenceRejected, beta, labelSmoothing);
+        var (loss, chosenReward, rejectedReward) = Preference.Dpo(chosen, rejected, referenceChosen, referenceRejected, beta, labelSmoothing, normaliser: normaliser);
         var (margin, accuracy) = Preference.Comparison(chosenReward, rejectedReward);
         return (loss, chosenReward, rejectedReward, margin, accuracy, chosen.detach(), rejected.detach());
     }

@@ -25,15 +25,17 @@ public static partial class PolicyGradient
     /// <param name="policy">Sequence log-probabilities under the policy, [sequence].</param>
     /// <param name="reward">The reward of each sequence.</param>
     /// <param name="baseline">What each reward is compared with; 0 where null.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, and the advantages [sequence].</returns>
     [Objective]
     public static (Tensor loss, Tensor advantage) Reinforce(
         [Axes("sequence")] Tensor policy,
         [Axes("sequence"), NoGrad] Tensor reward,
-        [Axes("sequence"), NoGrad] Tensor? baseline = null)
+        [Axes("sequence"), NoGrad] Tensor? baseline = null,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var advantage = (baseline is null ? reward : reward - baseline).detach();
-        return (-(advantage * policy).mean(), advantage);
+        return (-Preference.Mean(advantage * policy, normaliser), advantage);
     }
 
     /// <summary>
@@ -46,6 +48,7 @@ public static partial class PolicyGradient
     /// <param name="epsilon">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1; epsilon where null.</param>
     /// <param name="dualClip">c, above 1 (verl: 3); no dual clip where null.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the share of sequences whose loss is the clipped one, and the k1 estimate of the divergence from the old policy.</returns>
     [Objective]
     public static (Tensor loss, Tensor clipShare, Tensor kl) Ppo(
@@ -54,13 +57,14 @@ public static partial class PolicyGradient
         [Axes("sequence"), NoGrad] Tensor advantage,
         double epsilon = 0.2,
         double? epsilonHigh = null,
-        double? dualClip = null)
+        double? dualClip = null,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var logRatio = policy - old;
         var (losses, clipped) = ClippedSurrogate(logRatio, advantage, epsilon, epsilonHigh ?? epsilon);
         if (dualClip is { } bound)
             losses = where(advantage < 0, minimum(losses, -bound * advantage), losses);
-        return (losses.mean(), clipped.mean(), -logRatio.mean().detach());
+        return (Preference.Mean(losses, normaliser), clipped.mean(), -logRatio.mean().detach());
     }
 
     /// <summary>
@@ -73,6 +77,7 @@ public static partial class PolicyGradient
     /// <param name="old">... under the policy that sampled them.</param>
     /// <param name="beta">The weight of the divergence.</param>
     /// <param name="epsilon">How far from 1 the ratio counts.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of samples of the whole batch. Their number here where null.</param>
     /// <returns>The loss, and the advantages [group sample].</returns>
     [Objective]
     public static (Tensor loss, Tensor advantage) Rloo(
@@ -81,14 +86,15 @@ public static partial class PolicyGradient
         [Axes("group sample"), NoGrad] Tensor? reference = null,
         [Axes("group sample"), NoGrad] Tensor? old = null,
         double beta = 0.05,
-        double epsilon = 0.2)
+        double epsilon = 0.2,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var penalised = reference is null ? reward : reward - beta * (policy - reference).detach();
         var advantage = LeaveOneOut(penalised).detach();
         if (old is null)
-            return (-(advantage * policy).mean(), advantage);
+            return (-Preference.Mean(advantage * policy, normaliser), advantage);
         var (losses, _) = ClippedSurrogate(policy - old, advantage, epsilon, epsilon);
-        return (losses.mean(), advantage);
+        return (Preference.Mean(losses, normaliser), advantage);
     }
 
     /// <summary>
@@ -103,6 +109,7 @@ public static partial class PolicyGradient
     /// <param name="epsilon">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1; epsilon where null (DAPO: 0.28).</param>
     /// <param name="scaleRewards">Divides by the group's standard deviation; Dr. GRPO (Liu et al. 2025) does not.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of samples of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the advantages [group sample], the share of samples whose loss is the clipped one, and the mean divergence.</returns>
     [Objective]
     public static (Tensor loss, Tensor advantage, Tensor clipShare, Tensor kl) Grpo(
@@ -113,14 +120,15 @@ public static partial class PolicyGradient
         double beta = 0.04,
         double epsilon = 0.2,
         double? epsilonHigh = null,
-        bool scaleRewards = true)
+        bool scaleRewards = true,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var advantage = GroupNormalised(reward, scaleRewards).detach();
         var (losses, clipped) = ClippedSurrogate(policy - old, advantage, epsilon, epsilonHigh ?? epsilon);
         if (reference is null)
-            return (losses.mean(), advantage, clipped.mean(), zeros_like(losses).mean());
-        var kl = Kl(policy, reference, KlEstimator.K3).mean();
-        return (losses.mean() + beta * kl, advantage, clipped.mean(), kl.detach());
+            return (Preference.Mean(losses, normaliser), advantage, clipped.mean(), zeros_like(losses).mean());
+        var kl = Kl(policy, reference, KlEstimator.K3);
+        return (Preference.Mean(losses + beta * kl, normaliser), advantage, clipped.mean(), kl.mean().detach());
     }
 
     /// <summary>
@@ -132,6 +140,7 @@ public static partial class PolicyGradient
     /// <param name="reward">The reward of each sample.</param>
     /// <param name="epsilon">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of samples of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the advantages [group sample], and the share of samples whose loss is the clipped one.</returns>
     [Objective]
     public static (Tensor loss, Tensor advantage, Tensor clipShare) Gspo(
@@ -140,11 +149,12 @@ public static partial class PolicyGradient
         [Axes("group sample"), NoGrad] Tensor length,
         [Axes("group sample"), NoGrad] Tensor reward,
         double epsilon = 3e-4,
-        double epsilonHigh = 4e-4)
+        double epsilonHigh = 4e-4,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var advantage = GroupNormalised(reward, true).detach();
         var (losses, clipped) = ClippedSurrogate(Preference.PerToken(policy - old, length), advantage, epsilon, epsilonHigh);
-        return (losses.mean(), advantage, clipped.mean());
+        return (Preference.Mean(losses, normaliser), advantage, clipped.mean());
     }
 
     /// <summary>
@@ -156,6 +166,7 @@ public static partial class PolicyGradient
     /// <param name="reward">The reward of each sequence.</param>
     /// <param name="value">The optimal value of each sequence's prompt.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, and the advantages [sequence].</returns>
     [Objective]
     public static (Tensor loss, Tensor advantage) AStarPo(
@@ -163,10 +174,11 @@ public static partial class PolicyGradient
         [Axes("sequence"), NoGrad] Tensor reference,
         [Axes("sequence"), NoGrad] Tensor reward,
         [Axes("sequence"), NoGrad] Tensor value,
-        double beta = 1e-3)
+        double beta = 1e-3,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var advantage = (reward - value).detach();
-        return ((beta * (policy - reference) - advantage).square().mean(), advantage);
+        return (Preference.Mean((beta * (policy - reference) - advantage).square(), normaliser), advantage);
     }
 
     /// <summary>The mean of a divergence's estimate from samples (Schulman 2020, Approximating KL divergence).</summary>
@@ -174,18 +186,20 @@ public static partial class PolicyGradient
     /// <param name="reference">... under the frozen reference.</param>
     /// <param name="estimator">Which estimate.</param>
     /// <param name="straightThrough">Takes the gradient of k2, which is the divergence's own in expectation, whatever the value.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The mean, and each estimate [sequence].</returns>
     [Objective]
     public static (Tensor loss, Tensor estimate) KlPenalty(
         [Axes("sequence")] Tensor policy,
         [Axes("sequence"), NoGrad] Tensor reference,
         KlEstimator estimator = KlEstimator.K3,
-        bool straightThrough = false)
+        bool straightThrough = false,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var estimate = Kl(policy, reference, estimator);
         if (straightThrough)
             estimate = StraightThrough(estimate, Kl(policy, reference, KlEstimator.K2));
 
-        return (estimate.mean(), estimate.detach());
+        return (Preference.Mean(estimate, normaliser), estimate.detach());
     }
 }

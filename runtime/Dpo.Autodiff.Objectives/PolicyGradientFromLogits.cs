@@ -21,6 +21,7 @@ public static partial class PolicyGradientFromLogits
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
     /// <param name="temperature">What logits are divided by: that of sampling.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the divergence, the shares of tokens whose ratios are clipped below, above, and at all, and the entropy per token.</returns>
     [Objective]
     public static (Tensor loss, Tensor kl, Tensor clipLow, Tensor clipHigh, Tensor clipRegion, Tensor entropy) Grpo(
@@ -33,11 +34,12 @@ public static partial class PolicyGradientFromLogits
         double beta = 0.04,
         double epsilonLow = 0.2,
         double epsilonHigh = 0.2,
-        double temperature = 1.0)
+        double temperature = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.LogProbability(logits, labels, isToken, temperature);
         var (loss, kl, clipLow, clipHigh, clipRegion) = TokenPolicyGradient.Grpo(
-            policy, old is null ? policy.detach() : old, advantage, isToken, reference, beta, epsilonLow, epsilonHigh);
+            policy, old is null ? policy.detach() : old, advantage, isToken, reference, beta, epsilonLow, epsilonHigh, normaliser: normaliser);
         return (loss, kl, clipLow, clipHigh, clipRegion, Tokens.Metric(Tokens.Entropy(logits / temperature), isToken));
     }
 

@@ -18,11 +18,12 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
-        return WithMetrics((-chosenReward).sigmoid() + rejectedReward.sigmoid(), chosenReward, rejectedReward);
+        return WithMetrics((-chosenReward).sigmoid() + rejectedReward.sigmoid(), chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -37,11 +38,12 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
-        return WithMetrics(chosenReward.sigmoid() + (rejectedReward - chosenReward).sigmoid(), chosenReward, rejectedReward);
+        return WithMetrics(chosenReward.sigmoid() + (rejectedReward - chosenReward).sigmoid(), chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -54,6 +56,7 @@ public static partial class Preference
     /// <param name="referenceRejected">... of the rejected ones under it.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="lambda">The weight of the penalty.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) Positive(
@@ -62,11 +65,12 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.3,
-        double lambda = 50.0)
+        double lambda = 50.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
-        return WithMetrics(-logsigmoid(chosenReward - rejectedReward - lambda * relu(-chosenReward)), chosenReward, rejectedReward);
+        return WithMetrics(-logsigmoid(chosenReward - rejectedReward - lambda * relu(-chosenReward)), chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -79,6 +83,7 @@ public static partial class Preference
     /// <param name="chosenLength">The number of tokens of each chosen response.</param>
     /// <param name="rejectedLength">... of each rejected one.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) SigmoidNorm(
@@ -88,10 +93,11 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         [Axes("pair"), NoGrad] Tensor chosenLength,
         [Axes("pair"), NoGrad] Tensor rejectedLength,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
-        return WithMetrics(-logsigmoid(PerToken(chosenReward, chosenLength) - PerToken(rejectedReward, rejectedLength)), chosenReward, rejectedReward);
+        return WithMetrics(-logsigmoid(PerToken(chosenReward, chosenLength) - PerToken(rejectedReward, rejectedLength)), chosenReward, rejectedReward, normaliser);
     }
 }

@@ -15,6 +15,7 @@ public static partial class Preference
     /// <param name="referenceRejected">... of the rejected ones under it.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="labelSmoothing">The share e of labels that are taken to be flipped, above 0.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) Exo(
@@ -23,14 +24,15 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
-        double labelSmoothing = 1e-3)
+        double labelSmoothing = 1e-3,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
         var reward = chosenReward - rejectedReward;
         var losses = reward.sigmoid() * (logsigmoid(reward) - Math.Log(1 - labelSmoothing))
             + (-reward).sigmoid() * (logsigmoid(-reward) - Math.Log(labelSmoothing));
-        return WithMetrics(losses, chosenReward, rejectedReward);
+        return WithMetrics(losses, chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -45,12 +47,13 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
         var losses = -logsigmoid(chosenReward) - 0.5 * logsigmoid(-chosenReward) - 0.5 * logsigmoid(-rejectedReward);
-        return WithMetrics(losses, chosenReward, rejectedReward);
+        return WithMetrics(losses, chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -64,11 +67,12 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
-        return WithMetrics(-logsigmoid(chosenReward) - logsigmoid(-rejectedReward), chosenReward, rejectedReward);
+        return WithMetrics(-logsigmoid(chosenReward) - logsigmoid(-rejectedReward), chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -81,6 +85,7 @@ public static partial class Preference
     /// <param name="referenceRejected">... of the rejected ones under it.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="tau">The temperature of the blend, at most 1.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) DiscoPop(
@@ -89,13 +94,14 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
-        double tau = 0.05)
+        double tau = 0.05,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
         var reward = chosenReward - rejectedReward;
         // exp(-m) g as one exponential, which is finite where exp(-m) is not.
         var losses = exp(logsigmoid(reward / tau) - reward) - (-reward / tau).sigmoid() * logsigmoid(reward);
-        return WithMetrics(losses, chosenReward, rejectedReward);
+        return WithMetrics(losses, chosenReward, rejectedReward, normaliser);
     }
 }

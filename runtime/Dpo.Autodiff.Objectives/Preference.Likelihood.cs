@@ -68,17 +68,19 @@ public static partial class Preference
     /// <param name="labels">The token that the logits at the same place predict, [row token], int64.</param>
     /// <param name="isToken">Whether a token counts, [row token], Boolean.</param>
     /// <param name="margin">How far the label's logit should be above the next.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the margin per token, and the share of labels that are the likeliest tokens.</returns>
     [Objective]
     public static (Tensor loss, Tensor labelMargin, Tensor tokenAccuracy) LabelHinge(
         [Axes("row token vocab")] Tensor logits,
         [Axes("row token")] Tensor labels,
         [Axes("row token")] Tensor isToken,
-        double margin = 1.0)
+        double margin = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var lead = Tokens.LabelMargin(logits, labels, isToken);
         return (
-            Tokens.Mean(relu(margin - lead), isToken, null),
+            Tokens.Mean(relu(margin - lead), isToken, normaliser),
             Tokens.Metric(lead, isToken),
             Tokens.Metric((lead > 0).type_as(lead), isToken));
     }

@@ -16,6 +16,7 @@ public static partial class Preference
     /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
     /// <param name="labelSmoothing">The share of labels that are taken to be flipped, below a half.</param>
     /// <param name="loss">The loss of the difference.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) SimPo(
@@ -24,8 +25,9 @@ public static partial class Preference
         double beta = 2.0,
         double gammaBetaRatio = 0.25,
         double labelSmoothing = 0.0,
-        PairLoss loss = PairLoss.Sigmoid) =>
-        WithMetrics(Loss(chosen - rejected - gammaBetaRatio, beta, labelSmoothing, loss), beta * chosen, beta * rejected);
+        PairLoss loss = PairLoss.Sigmoid,
+        [Axes(""), NoGrad] Tensor? normaliser = null) =>
+        WithMetrics(Loss(chosen - rejected - gammaBetaRatio, beta, labelSmoothing, loss), beta * chosen, beta * rejected, normaliser);
 
     /// <summary>
     /// AlphaPO, Gupta et al. 2025: <see cref="SimPo"/> of rewards <c>(1 - p^-alpha) / alpha</c> of the probability per token, in the place of its logarithm.
@@ -35,6 +37,7 @@ public static partial class Preference
     /// <param name="alpha">The shape of the reward; the logarithm at 0.</param>
     /// <param name="beta">The scale of the reward.</param>
     /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) AlphaPo(
@@ -42,11 +45,12 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         double alpha = 0.25,
         double beta = 2.5,
-        double gammaBetaRatio = 0.1)
+        double gammaBetaRatio = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = beta * AlphaReward(chosen, alpha);
         var rejectedReward = beta * AlphaReward(rejected, alpha);
-        return WithMetrics(-logsigmoid(chosenReward - rejectedReward - beta * gammaBetaRatio), chosenReward, rejectedReward);
+        return WithMetrics(-logsigmoid(chosenReward - rejectedReward - beta * gammaBetaRatio), chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>
@@ -59,6 +63,7 @@ public static partial class Preference
     /// <param name="alpha">The weight of the negative log-likelihood.</param>
     /// <param name="labelSmoothing">The share of labels that are taken to be flipped, below a half.</param>
     /// <param name="loss">The loss of the difference.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) Cpo(
@@ -68,10 +73,11 @@ public static partial class Preference
         double beta = 0.1,
         double alpha = 1.0,
         double labelSmoothing = 0.0,
-        PairLoss loss = PairLoss.Sigmoid)
+        PairLoss loss = PairLoss.Sigmoid,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var losses = Loss(chosen - rejected, beta, labelSmoothing, loss);
-        var (preference, chosenReward, rejectedReward, margin, accuracy) = WithMetrics(losses, beta * chosen, beta * rejected);
+        var (preference, chosenReward, rejectedReward, margin, accuracy) = WithMetrics(losses, beta * chosen, beta * rejected, normaliser);
         return (nll is null ? preference : preference + alpha * nll, chosenReward, rejectedReward, margin, accuracy);
     }
 
@@ -83,21 +89,23 @@ public static partial class Preference
     /// <param name="rejected">... of the rejected ones.</param>
     /// <param name="nll">The negative log-likelihood per token of prompt and chosen response, a scalar tensor; left out where null.</param>
     /// <param name="beta">lambda of the paper: the weight of the odds ratio.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the rewards beta times chosen and rejected [pair], the accuracy, the mean log odds ratio and its mean log sigmoid.</returns>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor accuracy, Tensor logOdds, Tensor logOddsRatio) Orpo(
         [Axes("pair")] Tensor chosen,
         [Axes("pair")] Tensor rejected,
         [Axes("")] Tensor? nll = null,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var logOdds = chosen - rejected - (Log1MExp(chosen) - Log1MExp(rejected));
-        var logRatio = logsigmoid(logOdds).mean();
-        var loss = -beta * logRatio;
+        var logRatio = logsigmoid(logOdds);
+        var loss = -beta * Mean(logRatio, normaliser);
         if (nll is not null)
             loss += nll;
         var (_, accuracy) = Comparison(chosen, rejected);
-        return (loss, (beta * chosen).detach(), (beta * rejected).detach(), accuracy, logOdds.mean().detach(), logRatio.detach());
+        return (loss, (beta * chosen).detach(), (beta * rejected).detach(), accuracy, logOdds.mean().detach(), logRatio.mean().detach());
     }
 
     /// <summary>

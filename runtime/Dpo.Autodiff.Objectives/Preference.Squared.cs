@@ -16,6 +16,7 @@ public static partial class Preference
     /// <param name="beta">tau of the paper: the margin aimed at is 1 / (2 beta).</param>
     /// <param name="chosenLength">The number of tokens of each chosen response; log-ratios are sums where null.</param>
     /// <param name="rejectedLength">... of each rejected one.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the implicit rewards [pair], the mean margin and the accuracy.</returns>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) Ipo(
@@ -25,12 +26,13 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
         [Axes("pair"), NoGrad] Tensor? chosenLength = null,
-        [Axes("pair"), NoGrad] Tensor? rejectedLength = null)
+        [Axes("pair"), NoGrad] Tensor? rejectedLength = null,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenRatio = chosen - referenceChosen;
         var rejectedRatio = rejected - referenceRejected;
         var losses = (PerToken(chosenRatio, chosenLength) - PerToken(rejectedRatio, rejectedLength) - 1 / (2 * beta)).square();
-        return WithMetrics(losses, beta * chosenRatio, beta * rejectedRatio);
+        return WithMetrics(losses, beta * chosenRatio, beta * rejectedRatio, normaliser);
     }
 
     /// <summary>
@@ -44,12 +46,13 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenRatio = chosen - referenceChosen;
         var rejectedRatio = rejected - referenceRejected;
         var target = 1 / (2 * beta);
         var losses = (chosenRatio - target).square() + (rejectedRatio + target).square();
-        return WithMetrics(losses, beta * chosenRatio, beta * rejectedRatio);
+        return WithMetrics(losses, beta * chosenRatio, beta * rejectedRatio, normaliser);
     }
 }

@@ -49,19 +49,25 @@ public static partial class Preference
     public static (Tensor margin, Tensor accuracy) Comparison(Tensor chosen, Tensor rejected) =>
         ((chosen - rejected).mean().detach(), (chosen > rejected).type_as(chosen).mean());
 
-    /// <summary>The mean of what is not NaN (torch's nanmean, which in TorchSharp 0.107 fails without a dtype).</summary>
+    /// <summary>
+    /// The mean; the sum divided by a number where one is given. Gradient accumulation and data parallelism give the number of pairs of the whole batch.
+    /// </summary>
     [ObjectiveFunction]
-    public static Tensor MeanOfNumbers(Tensor values)
+    public static Tensor Mean(Tensor losses, Tensor? normaliser) => normaliser is null ? losses.mean() : losses.sum() / normaliser;
+
+    /// <summary>The mean of what is not NaN (torch's nanmean, which in TorchSharp 0.107 fails without a dtype); its sum divided by a number where one is given.</summary>
+    [ObjectiveFunction]
+    public static Tensor MeanOfNumbers(Tensor values, Tensor? normaliser = null)
     {
         var isNumber = values.isnan().logical_not();
-        return where(isNumber, values, 0.0).sum() / isNumber.sum();
+        return where(isNumber, values, 0.0).sum() / (normaliser is null ? isNumber.sum() : normaliser);
     }
 
     /// <summary>What a paired objective returns: the mean loss, and what trainers log.</summary>
     private static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) WithMetrics(
-        Tensor losses, Tensor chosenReward, Tensor rejectedReward)
+        Tensor losses, Tensor chosenReward, Tensor rejectedReward, Tensor? normaliser)
     {
         var (margin, accuracy) = Comparison(chosenReward, rejectedReward);
-        return (losses.mean(), chosenReward.detach(), rejectedReward.detach(), margin, accuracy);
+        return (Mean(losses, normaliser), chosenReward.detach(), rejectedReward.detach(), margin, accuracy);
     }
 }

@@ -18,11 +18,12 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
-        double labelSmoothing = 0.0) =>
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null) =>
         WithMetrics(
             SortedLoss(chosen - rejected, referenceChosen - referenceRejected, beta, labelSmoothing),
             ImplicitReward(chosen, referenceChosen, beta),
-            ImplicitReward(rejected, referenceRejected, beta));
+            ImplicitReward(rejected, referenceRejected, beta), normaliser);
 
     /// <summary>
     /// AOT without pairs, Melnyk et al. 2024: DPO's loss of <c>beta (sort(r_chosen) - sort(r_rejected))</c>, log-ratios sorted over the batch.
@@ -36,11 +37,12 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
-        double labelSmoothing = 0.0) =>
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null) =>
         WithMetrics(
             SortedLoss(chosen - referenceChosen, rejected - referenceRejected, beta, labelSmoothing),
             ImplicitReward(chosen, referenceChosen, beta),
-            ImplicitReward(rejected, referenceRejected, beta));
+            ImplicitReward(rejected, referenceRejected, beta), normaliser);
 
     private static Tensor SortedLoss(Tensor better, Tensor worse, double beta, double labelSmoothing)
     {

@@ -19,6 +19,7 @@ public static partial class Preference
     /// <param name="desirableWeight">The weight of good responses.</param>
     /// <param name="undesirableWeight">The weight of bad ones.</param>
     /// <param name="kl">z, a scalar tensor, where it is known from the whole batch; mismatched responses are then not looked at.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of responses of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the implicit rewards [example], and the estimate z.</returns>
     [Objective]
     public static (Tensor loss, Tensor reward, Tensor kl) Kto(
@@ -30,12 +31,13 @@ public static partial class Preference
         double beta = 0.1,
         double desirableWeight = 1.0,
         double undesirableWeight = 1.0,
-        [Axes(""), NoGrad] Tensor? kl = null)
+        [Axes(""), NoGrad] Tensor? kl = null,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var z = kl is null ? KtoDivergence(policyMismatched, referenceMismatched) : kl;
         var logRatio = policy - reference;
         var losses = KtoLosses(beta * (logRatio - z), isDesirable, desirableWeight, undesirableWeight);
-        return (MeanOfNumbers(losses), (beta * logRatio).detach(), z.detach());
+        return (MeanOfNumbers(losses, normaliser), (beta * logRatio).detach(), z.detach());
     }
 
     /// <summary>
@@ -56,16 +58,18 @@ public static partial class Preference
     /// <param name="reference">... under the frozen reference.</param>
     /// <param name="isDesirable">Whether each response is good, Boolean.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of responses of the whole batch. Their number here where null.</param>
     /// <returns>The loss and the implicit rewards [example].</returns>
     [Objective]
     public static (Tensor loss, Tensor reward) ApoZeroUnpaired(
         [Axes("example")] Tensor policy,
         [Axes("example"), NoGrad] Tensor reference,
         [Axes("example"), NoGrad] Tensor isDesirable,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var reward = ImplicitReward(policy, reference, beta);
-        return (MeanOfNumbers(where(isDesirable, -reward, reward).sigmoid()), reward.detach());
+        return (MeanOfNumbers(where(isDesirable, -reward, reward).sigmoid(), normaliser), reward.detach());
     }
 
     /// <summary>
@@ -78,6 +82,7 @@ public static partial class Preference
     /// <param name="delta">The running mean of rewards, a scalar tensor: feed back the returned batch mean.</param>
     /// <param name="weight">Weights of the examples (underlying distribution matching), [example]; 1 where null.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of responses of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the implicit rewards [example], and their mean.</returns>
     [Objective]
     public static (Tensor loss, Tensor reward, Tensor meanReward) Bco(
@@ -86,14 +91,15 @@ public static partial class Preference
         [Axes("example"), NoGrad] Tensor isDesirable,
         [Axes(""), NoGrad] Tensor delta,
         [Axes("example"), NoGrad] Tensor? weight = null,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var reward = ImplicitReward(policy, reference, beta);
         var lead = reward - delta;
         var losses = -logsigmoid(where(isDesirable, lead, -lead));
         if (weight is not null)
             losses *= weight;
-        return (losses.mean(), reward.detach(), reward.mean().detach());
+        return (Mean(losses, normaliser), reward.detach(), reward.mean().detach());
     }
 
     /// <summary>

@@ -47,6 +47,7 @@ public static partial class Preference
     /// <param name="referenceFree">Leaves the reference out of the loss, as if it were uniform; rewards are still ratios.</param>
     /// <param name="divergence">What ties the policy to the reference.</param>
     /// <param name="alpha">The order of the alpha divergence.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, and the implicit reward of each response, [pair].</returns>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward) Dpo(
@@ -58,14 +59,15 @@ public static partial class Preference
         double labelSmoothing = 0.0,
         bool referenceFree = false,
         FDivergence divergence = FDivergence.ReverseKl,
-        double alpha = 0.5)
+        double alpha = 0.5,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
         var chosenScore = Score(referenceFree ? chosen : chosen - referenceChosen, divergence, alpha);
         var rejectedScore = Score(referenceFree ? rejected : rejected - referenceRejected, divergence, alpha);
         var losses = LabelSmoothed(beta * (chosenScore - rejectedScore), labelSmoothing);
-        return (losses.mean(), chosenReward.detach(), rejectedReward.detach());
+        return (Mean(losses, normaliser), chosenReward.detach(), rejectedReward.detach());
     }
 
     /// <summary>
@@ -78,6 +80,7 @@ public static partial class Preference
     /// <param name="referenceRejected">... of the rejected ones under it.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="labelSmoothing">The share e of labels that are flipped, below a half.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     [Objective]
     public static (Tensor loss, Tensor chosenReward, Tensor rejectedReward, Tensor margin, Tensor accuracy) Robust(
         [Axes("pair")] Tensor chosen,
@@ -85,13 +88,14 @@ public static partial class Preference
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
         // It is label smoothing by a negative share.
         var losses = LabelSmoothed(chosenReward - rejectedReward, -labelSmoothing / (1 - 2 * labelSmoothing));
-        return WithMetrics(losses, chosenReward, rejectedReward);
+        return WithMetrics(losses, chosenReward, rejectedReward, normaliser);
     }
 
     /// <summary>The hinge of SLiC (Zhao et al. 2023) on DPO's margin, as RSO has it (Liu et al. 2023): <c>max(0, 1 - m)</c>.</summary>
@@ -102,10 +106,11 @@ public static partial class Preference
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosenReward = ImplicitReward(chosen, referenceChosen, beta);
         var rejectedReward = ImplicitReward(rejected, referenceRejected, beta);
-        return WithMetrics(relu(1 - (chosenReward - rejectedReward)), chosenReward, rejectedReward);
+        return WithMetrics(relu(1 - (chosenReward - rejectedReward)), chosenReward, rejectedReward, normaliser);
     }
 }

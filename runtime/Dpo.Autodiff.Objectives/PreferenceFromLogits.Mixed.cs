@@ -16,6 +16,7 @@ public static partial class PreferenceFromLogits
     /// <param name="normaliser">What the likelihood's sum is divided by, a scalar tensor; the number of tokens of the chosen responses where null.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="alpha">The weight of the likelihood.</param>
+    /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -32,8 +33,9 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair"), NoGrad] Tensor reference,
         [Axes(""), NoGrad] Tensor? normaliser = null,
         double beta = 0.1,
-        double alpha = 1.0) =>
-        Beside(logits, labels, isCompletion, reference, normaliser, beta, 1, 0, alpha);
+        double alpha = 1.0,
+        [Axes(""), NoGrad] Tensor? pairNormaliser = null) =>
+        Beside(logits, labels, isCompletion, reference, normaliser, pairNormaliser, beta, 1, 0, alpha);
 
     /// <summary>
     /// MPO, Wang et al. 2024: the preference (DPO), the quality of single responses (BCO without a shift) and the likelihood of the chosen ones.
@@ -47,6 +49,7 @@ public static partial class PreferenceFromLogits
     /// <param name="preferenceWeight">The weight of DPO.</param>
     /// <param name="qualityWeight">The weight of BCO.</param>
     /// <param name="likelihoodWeight">The weight of the likelihood.</param>
+    /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -65,8 +68,9 @@ public static partial class PreferenceFromLogits
         double beta = 0.1,
         double preferenceWeight = 0.8,
         double qualityWeight = 0.2,
-        double likelihoodWeight = 1.0) =>
-        Beside(logits, labels, isCompletion, reference, normaliser, beta, preferenceWeight, qualityWeight, likelihoodWeight);
+        double likelihoodWeight = 1.0,
+        [Axes(""), NoGrad] Tensor? pairNormaliser = null) =>
+        Beside(logits, labels, isCompletion, reference, normaliser, pairNormaliser, beta, preferenceWeight, qualityWeight, likelihoodWeight);
 
     /// <summary>WPO, Zhou et al. 2024: DPO, each pair weighted by how likely the policy is to give both its responses.</summary>
     /// <inheritdoc cref="SigmoidNorm" path="/param"/>
@@ -85,7 +89,8 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor labels,
         [Axes("2*pair token")] Tensor isCompletion,
         [Axes("2*pair"), NoGrad] Tensor reference,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var tokens = Tokens.LogProbability(logits, labels, isCompletion);
         var policy = tokens.sum([-1]);
@@ -93,7 +98,7 @@ public static partial class PreferenceFromLogits
         var weights = PolicyWeight(logits, tokens, isCompletion);
         var (chosenWeight, rejectedWeight) = Halves(weights);
         var losses = -logsigmoid(chosenReward - rejectedReward) * (chosenWeight * rejectedWeight);
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, normaliser);
         return (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs, weights);
     }
 
@@ -104,6 +109,7 @@ public static partial class PreferenceFromLogits
     /// <param name="referenceTokens">Log-probabilities of the tokens under the frozen reference, [2*pair token] (<see cref="Tokens.Select"/>).</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="alpha">What a token beyond the shorter length counts; 1 is DPO.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -119,12 +125,13 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor isCompletion,
         [Axes("2*pair token"), NoGrad] Tensor referenceTokens,
         double beta = 0.1,
-        double alpha = 0.5)
+        double alpha = 0.5,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = LengthDesensitised(Tokens.LogProbability(logits, labels, isCompletion), isCompletion, alpha);
         var reference = LengthDesensitised(where(isCompletion, referenceTokens, 0.0), isCompletion, alpha);
         var (chosenReward, rejectedReward) = Halves(beta * (policy - reference));
-        return WithMetrics(-logsigmoid(chosenReward - rejectedReward), chosenReward, rejectedReward, policy);
+        return WithMetrics(-logsigmoid(chosenReward - rejectedReward), chosenReward, rejectedReward, policy, normaliser);
     }
 
     /// <summary>
@@ -138,6 +145,7 @@ public static partial class PreferenceFromLogits
     /// <param name="isOwnPreferred">Whether the policy's own response is the better one, [pair], Boolean.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="alpha">The weight of exploration.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -154,7 +162,8 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair"), NoGrad] Tensor reference,
         [Axes("pair")] Tensor isOwnPreferred,
         double beta = 0.1,
-        double alpha = 1e-5)
+        double alpha = 1e-5,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion);
         var (own, other) = Halves(policy);
@@ -164,7 +173,7 @@ public static partial class PreferenceFromLogits
         var losses = alpha * other - logsigmoid(chosenReward - rejectedReward);
         var chosen = where(isOwnPreferred, own, other);
         var rejected = where(isOwnPreferred, other, own);
-        return WithMetrics(losses, chosenReward, rejectedReward, cat([chosen, rejected], 0));
+        return WithMetrics(losses, chosenReward, rejectedReward, cat([chosen, rejected], 0), normaliser);
     }
 
     private static (
@@ -180,6 +189,7 @@ public static partial class PreferenceFromLogits
         Tensor isCompletion,
         Tensor reference,
         Tensor? normaliser,
+        Tensor? pairNormaliser,
         double beta,
         double preferenceWeight,
         double qualityWeight,
@@ -190,7 +200,7 @@ public static partial class PreferenceFromLogits
         var (chosenReward, rejectedReward) = Halves(beta * (policy - reference));
         var losses = -preferenceWeight * logsigmoid(chosenReward - rejectedReward)
             - qualityWeight * (logsigmoid(chosenReward) + logsigmoid(-rejectedReward));
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
         return (loss + likelihoodWeight * ChosenNll(tokens, isCompletion, normaliser), chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
     }
 

@@ -13,6 +13,7 @@ public static partial class PreferenceFromLogits
     /// <param name="beta">The scale of the reward.</param>
     /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, rewards [pair], their mean margin and the accuracy, and the log-probabilities per token of the responses [pair].</returns>
     [Objective]
     public static (
@@ -28,12 +29,13 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor isCompletion,
         double beta = 2.0,
         double gammaBetaRatio = 0.25,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, average: true);
         var (chosen, rejected) = Halves(policy);
         var losses = Preference.LabelSmoothed(beta * (chosen - rejected - gammaBetaRatio), labelSmoothing);
-        return WithMetrics(losses, beta * chosen, beta * rejected, policy);
+        return WithMetrics(losses, beta * chosen, beta * rejected, policy, normaliser);
     }
 
     /// <summary>SimPO, Meng et al. 2024, eq. 6, of chosen and rejected responses in batches of their own, whose rows differ in length.</summary>
@@ -46,6 +48,7 @@ public static partial class PreferenceFromLogits
     /// <param name="beta">The scale of the reward.</param>
     /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="SimPo" path="/returns"/>
     [Objective]
     public static (
@@ -64,11 +67,12 @@ public static partial class PreferenceFromLogits
         [Axes("pair rejectedToken")] Tensor isRejected,
         double beta = 2.0,
         double gammaBetaRatio = 0.25,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosen = Tokens.SequenceLogProbability(chosenLogits, chosenLabels, isChosen, average: true);
         var rejected = Tokens.SequenceLogProbability(rejectedLogits, rejectedLabels, isRejected, average: true);
-        var (loss, chosenReward, rejectedReward, margin, accuracy) = Preference.SimPo(chosen, rejected, beta, gammaBetaRatio, labelSmoothing);
+        var (loss, chosenReward, rejectedReward, margin, accuracy) = Preference.SimPo(chosen, rejected, beta, gammaBetaRatio, labelSmoothing, normaliser: normaliser);
         return (loss, chosenReward, rejectedReward, margin, accuracy, chosen.detach(), rejected.detach());
     }
 
@@ -80,6 +84,7 @@ public static partial class PreferenceFromLogits
     /// <param name="beta">The scale of the reward.</param>
     /// <param name="alpha">The weight of the negative log-likelihood.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -96,13 +101,14 @@ public static partial class PreferenceFromLogits
         [Axes(""), NoGrad] Tensor? normaliser = null,
         double beta = 0.1,
         double alpha = 1.0,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? pairNormaliser = null)
     {
         var tokens = Tokens.LogProbability(logits, labels, isCompletion);
         var policy = tokens.sum([-1]);
         var (chosenReward, rejectedReward) = Halves(beta * policy);
         var losses = Preference.LabelSmoothed(chosenReward - rejectedReward, labelSmoothing);
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
         return (loss + alpha * ChosenNll(tokens, isCompletion, normaliser), chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
     }
 
@@ -112,6 +118,8 @@ public static partial class PreferenceFromLogits
     /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
     /// <param name="isText">Whether its likelihood counts, [2*pair token], Boolean: prompt and response in the paper's code; the response's where null.</param>
     /// <param name="beta">lambda of the paper: the weight of the odds ratio.</param>
+    /// <param name="normaliser">What the likelihood's sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
+    /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <returns>The loss, the rewards [pair], the accuracy, the mean log odds ratio and its mean log sigmoid, and the likelihood per token.</returns>
     [Objective]
     public static (
@@ -126,13 +134,15 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor labels,
         [Axes("2*pair token")] Tensor isCompletion,
         [Axes("2*pair token")] Tensor? isText = null,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null,
+        [Axes(""), NoGrad] Tensor? pairNormaliser = null)
     {
         var counts = isText is null ? isCompletion : isText | isCompletion;
         var tokens = Tokens.LogProbability(logits, labels, counts);
         var (chosen, rejected) = Halves(Tokens.PerSequence(tokens, isCompletion));
-        var nll = ChosenNll(tokens, counts, null);
-        var (loss, chosenReward, rejectedReward, accuracy, logOdds, logOddsRatio) = Preference.Orpo(chosen, rejected, nll, beta);
+        var nll = ChosenNll(tokens, counts, normaliser);
+        var (loss, chosenReward, rejectedReward, accuracy, logOdds, logOddsRatio) = Preference.Orpo(chosen, rejected, nll, beta, pairNormaliser);
         return (loss, chosenReward, rejectedReward, accuracy, logOdds, logOddsRatio, nll.detach());
     }
 
@@ -144,6 +154,7 @@ public static partial class PreferenceFromLogits
     /// <param name="isCompletion">Whether it is one of the response's, [2*pair token], Boolean.</param>
     /// <param name="delta">The margin aimed at.</param>
     /// <param name="lambda">The weight of the likelihood, a mean over responses.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -158,11 +169,12 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor labels,
         [Axes("2*pair token")] Tensor isCompletion,
         double delta = 1.0,
-        double lambda = 0.1)
+        double lambda = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion);
         var (chosen, rejected) = Halves(policy);
-        return WithMetrics(relu(delta - chosen + rejected) - lambda * chosen, chosen, rejected, policy);
+        return WithMetrics(relu(delta - chosen + rejected) - lambda * chosen, chosen, rejected, policy, normaliser);
     }
 
     /// <summary>
@@ -179,6 +191,8 @@ public static partial class PreferenceFromLogits
     /// <param name="alpha">The weight of the negative log-likelihood, per token, of the gold responses.</param>
     /// <param name="gamma">The margin that TPO-L aims at.</param>
     /// <param name="lengthNormalised">TPO-L.</param>
+    /// <param name="normaliser">What the likelihood's sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
+    /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -198,14 +212,16 @@ public static partial class PreferenceFromLogits
         double beta = 0.01,
         double alpha = 1.0,
         double gamma = 0.5,
-        bool lengthNormalised = false)
+        bool lengthNormalised = false,
+        [Axes(""), NoGrad] Tensor? normaliser = null,
+        [Axes(""), NoGrad] Tensor? pairNormaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, lengthNormalised);
         var (chosenReward, rejectedReward) = Halves(beta * policy);
         var reward = chosenReward - rejectedReward;
         var losses = -logsigmoid(lengthNormalised ? reward - gamma : reward);
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
-        var nll = -Tokens.Mean(Tokens.LogProbability(goldLogits, goldLabels, isGold), isGold, null);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
+        var nll = -Tokens.Mean(Tokens.LogProbability(goldLogits, goldLabels, isGold), isGold, normaliser);
         return (loss + alpha * nll, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
     }
 }

@@ -50,10 +50,10 @@ public static partial class PreferenceFromLogits
         Tensor margin,
         Tensor accuracy,
         Tensor chosenLogProbability,
-        Tensor rejectedLogProbability) WithMetrics(Tensor losses, Tensor chosenReward, Tensor rejectedReward, Tensor policy)
+        Tensor rejectedLogProbability) WithMetrics(Tensor losses, Tensor chosenReward, Tensor rejectedReward, Tensor policy, Tensor? normaliser)
     {
         var (margin, accuracy) = Preference.Comparison(chosenReward, rejectedReward);
         var (chosen, rejected) = Halves(policy);
-        return (losses.mean(), chosenReward.detach(), rejectedReward.detach(), margin, accuracy, chosen.detach(), rejected.detach());
+        return (Preference.Mean(losses, normaliser), chosenReward.detach(), rejectedReward.detach(), margin, accuracy, chosen.detach(), rejected.detach());
     }
 }

@@ -29,8 +29,8 @@ namespace Dpo.Autodiff.Objectives;
 /// mean_token_accuracy (<c>tokenAccuracy</c>, of chosen responses). They carry no gradient.
 /// </para>
 /// <para>
-/// Losses are means over pairs, whose number is known without looking at a tensor: a mean over all pairs of several batches is this one times the share of
-/// pairs here. Means over tokens take their number, <c>normaliser</c>, as it is a sum over masks.
+/// Losses are means over pairs, or over tokens. Where a batch is a part of a larger one, by gradient accumulation or data parallelism, they take the number of
+/// all: <c>normaliser</c>, and <c>pairNormaliser</c> where an objective has both means.
 /// </para>
 /// </remarks>
 public static partial class PreferenceFromLogits
@@ -43,6 +43,7 @@ public static partial class PreferenceFromLogits
     /// <param name="referenceLogits">In its place the reference's logits, [2*pair token vocab]. With neither, the reference is uniform.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, and what trainers log.</returns>
     [Objective]
     public static (
@@ -63,7 +64,8 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair"), NoGrad] Tensor? reference = null,
         [Axes("2*pair token vocab"), NoGrad] Tensor? referenceLogits = null,
         double beta = 0.1,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion);
         var ratio = reference is not null ? policy - reference
@@ -71,7 +73,7 @@ public static partial class PreferenceFromLogits
             : policy;
         var (chosenReward, rejectedReward) = Halves(beta * ratio);
         var losses = Preference.LabelSmoothed(chosenReward - rejectedReward, labelSmoothing);
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy);
+        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, normaliser);
         var (isChosen, isRejected) = Halves(isCompletion);
         var (chosenLogit, rejectedLogit) = Halves(logits.mean([-1]));
         var (isLikeliest, _) = Halves(Tokens.IsLikeliest(logits, labels));
@@ -100,6 +102,7 @@ public static partial class PreferenceFromLogits
     /// <param name="referenceRejected">... of the rejected ones.</param>
     /// <param name="beta">How strongly the policy is tied to the reference.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
     public static (
@@ -119,11 +122,12 @@ public static partial class PreferenceFromLogits
         [Axes("pair"), NoGrad] Tensor referenceChosen,
         [Axes("pair"), NoGrad] Tensor referenceRejected,
         double beta = 0.1,
-        double labelSmoothing = 0.0)
+        double labelSmoothing = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var chosen = Tokens.SequenceLogProbability(chosenLogits, chosenLabels, isChosen);
         var rejected = Tokens.SequenceLogProbability(rejectedLogits, rejectedLabels, isRejected);
-        var (loss, chosenReward, rejectedReward) = Preference.Dpo(chosen, rejected, referenceChosen, referenceRejected, beta, labelSmoothing);
+        var (loss, chosenReward, rejectedReward) = Preference.Dpo(chosen, rejected, referenceChosen, referenceRejected, beta, labelSmoothing, normaliser: normaliser);
         var (margin, accuracy) = Preference.Comparison(chosenReward, rejectedReward);
         return (loss, chosenReward, rejectedReward, margin, accuracy, chosen.detach(), rejected.detach());
     }
@@ -135,6 +139,7 @@ public static partial class PreferenceFromLogits
     /// <param name="reference">Log-probabilities of the sequences under the frozen reference, [2*pair].</param>
     /// <param name="beta">tau of the paper: the margin aimed at is 1 / (2 beta).</param>
     /// <param name="lengthNormalised">Takes log-ratios per token, as TRL does; sums are the paper's.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, implicit rewards [pair], their mean margin and the accuracy, and the log-probabilities of the responses [pair].</returns>
     [Objective]
     public static (
@@ -150,13 +155,14 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor isCompletion,
         [Axes("2*pair"), NoGrad] Tensor reference,
         double beta = 0.1,
-        bool lengthNormalised = true)
+        bool lengthNormalised = true,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion);
         var ratio = policy - reference;
         var (chosenRatio, rejectedRatio) = Halves(lengthNormalised ? Preference.PerToken(ratio, isCompletion.sum([-1])) : ratio);
         var (chosenReward, rejectedReward) = Halves(beta * ratio);
-        return WithMetrics((chosenRatio - rejectedRatio - 1 / (2 * beta)).square(), chosenReward, rejectedReward, policy);
+        return WithMetrics((chosenRatio - rejectedRatio - 1 / (2 * beta)).square(), chosenReward, rejectedReward, policy, normaliser);
     }
 
     /// <summary>DPO of log-ratios per token (TRL's sigmoid_norm): <see cref="Preference.SigmoidNorm"/> from logits.</summary>
@@ -175,12 +181,13 @@ public static partial class PreferenceFromLogits
         [Axes("2*pair token")] Tensor labels,
         [Axes("2*pair token")] Tensor isCompletion,
         [Axes("2*pair"), NoGrad] Tensor reference,
-        double beta = 0.1)
+        double beta = 0.1,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion);
         var rewards = beta * (policy - reference);
         var (chosen, rejected) = Halves(Preference.PerToken(rewards, isCompletion.sum([-1])));
         var (chosenReward, rejectedReward) = Halves(rewards);
-        return WithMetrics(Preference.LabelSmoothed(chosen - rejected, 0), chosenReward, rejectedReward, policy);
+        return WithMetrics(Preference.LabelSmoothed(chosen - rejected, 0), chosenReward, rejectedReward, policy, normaliser);
     }
 }

@@ -23,20 +23,22 @@ public static partial class RewardModel
     /// <param name="rejected">The reward of the other one.</param>
     /// <param name="margin">By how much the preferred response should lead; 0 where null.</param>
     /// <param name="centering">The coefficient of centring, which ties the rewards' mean to 0 (TRL suggests 0.01); none where null.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the mean difference of rewards, and the share of pairs in the right order.</returns>
     [Objective]
     public static (Tensor loss, Tensor rewardMargin, Tensor accuracy) BradleyTerry(
         [Axes("pair")] Tensor chosen,
         [Axes("pair")] Tensor rejected,
         [Axes("pair"), NoGrad] Tensor? margin = null,
-        double? centering = null)
+        double? centering = null,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var lead = chosen - rejected;
         if (margin is not null)
             lead -= margin;
-        var loss = -logsigmoid(lead).mean();
+        var loss = -Preference.Mean(logsigmoid(lead), normaliser);
         if (centering is { } coefficient)
-            loss += coefficient * (chosen + rejected).square().mean();
+            loss += coefficient * Preference.Mean((chosen + rejected).square(), normaliser);
         var (rewardMargin, accuracy) = Preference.Comparison(chosen, rejected);
         return (loss, rewardMargin, accuracy);
     }
@@ -46,18 +48,20 @@ public static partial class RewardModel
     /// <param name="second">The reward of the second one.</param>
     /// <param name="preference">Positive where the first is better, negative where the second is, 0 where neither, [pair].</param>
     /// <param name="logTie">log nu: how likely ties are.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The mean loss, and the share of decided pairs that the rewards order as labelled.</returns>
     [Objective]
     public static (Tensor loss, Tensor accuracy) Davidson(
         [Axes("pair")] Tensor first,
         [Axes("pair")] Tensor second,
         [Axes("pair"), NoGrad] Tensor preference,
-        double logTie = 0.0)
+        double logTie = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var margin = first - second;
         var decided = Objectives.BradleyTerry.DavidsonLogOdds(margin, logTie);
         var win = logsigmoid(where(preference > 0, margin, -margin)) + logsigmoid(decided);
-        var loss = -where(preference == 0, logsigmoid(-decided), win).mean();
+        var loss = -Preference.Mean(where(preference == 0, logsigmoid(-decided), win), normaliser);
         return (loss, LabelAccuracy(margin, preference));
     }
 
@@ -66,17 +70,19 @@ public static partial class RewardModel
     /// <param name="second">The reward of the second one.</param>
     /// <param name="preference">Positive where the first is better, negative where the second is, 0 where neither, [pair].</param>
     /// <param name="logTie">log(theta - 1): how wide the threshold is.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The mean loss, and the share of decided pairs that the rewards order as labelled.</returns>
     [Objective]
     public static (Tensor loss, Tensor accuracy) RaoKupper(
         [Axes("pair")] Tensor first,
         [Axes("pair")] Tensor second,
         [Axes("pair"), NoGrad] Tensor preference,
-        double logTie = 0.0)
+        double logTie = 0.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var margin = first - second;
         var (firstLog, secondLog, tieLog) = Objectives.BradleyTerry.RaoKupperLogChances(margin, logTie);
-        var loss = -where(preference == 0, tieLog, where(preference > 0, firstLog, secondLog)).mean();
+        var loss = -Preference.Mean(where(preference == 0, tieLog, where(preference > 0, firstLog, secondLog)), normaliser);
         return (loss, LabelAccuracy(margin, preference));
     }
 

@@ -43,14 +43,16 @@ public static partial class Thurstone
     /// <param name="chosen">The reward of the preferred response, [pair].</param>
     /// <param name="rejected">The reward of the other one.</param>
     /// <param name="scale">The standard deviation of the difference of two impressions.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the mean margin, and the share of pairs in the right order.</returns>
     [Objective]
     public static (Tensor loss, Tensor margin, Tensor accuracy) Pairwise(
         [Axes("pair")] Tensor chosen,
         [Axes("pair")] Tensor rejected,
-        double scale = 1.0)
+        double scale = 1.0,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
-        var loss = -LogNormalCdf((chosen - rejected) / scale).mean();
+        var loss = -Preference.Mean(LogNormalCdf((chosen - rejected) / scale), normaliser);
         var (margin, accuracy) = Preference.Comparison(chosen, rejected);
         return (loss, margin, accuracy);
     }

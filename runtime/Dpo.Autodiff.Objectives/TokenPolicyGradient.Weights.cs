@@ -42,6 +42,7 @@ public static partial class TokenPolicyGradient
     /// <param name="isToken">Whether a token counts, [sequence token], Boolean.</param>
     /// <param name="tau">The temperature of positive advantages.</param>
     /// <param name="negativeTau">... of others.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, a mean of the sequences' means.</returns>
     [Objective]
     public static Tensor Sapo(
@@ -50,12 +51,13 @@ public static partial class TokenPolicyGradient
         [Axes("sequence"), NoGrad] Tensor advantage,
         [Axes("sequence token")] Tensor isToken,
         double tau = 1.0,
-        double negativeTau = 1.05)
+        double negativeTau = 1.05,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var excess = PolicyGradient.Ratio(policy - old) - 1;
         var ofEach = advantage.unsqueeze(-1);
         var gate = where(ofEach > 0, 4 / tau * (tau * excess).sigmoid(), 4 / negativeTau * (negativeTau * excess).sigmoid());
-        return Tokens.SequenceMean(-ofEach * gate, isToken);
+        return Tokens.SequenceMean(-ofEach * gate, isToken, normaliser);
     }
 
     /// <summary>
@@ -128,6 +130,7 @@ public static partial class TokenPolicyGradient
     /// <param name="isToken">Whether a token counts, [group sample token], Boolean.</param>
     /// <param name="beta">The weight of the divergence.</param>
     /// <param name="klInLoss">Adds the divergence to the loss in the place of taking it from the reward.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of samples of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the advantages [group sample], and the mean divergence of a sample: k1 in the reward, k3 in the loss.</returns>
     [Objective]
     public static (Tensor loss, Tensor advantage, Tensor kl) Rloo(
@@ -136,18 +139,19 @@ public static partial class TokenPolicyGradient
         [Axes("group sample"), NoGrad] Tensor reward,
         [Axes("group sample token")] Tensor isToken,
         double beta = 0.05,
-        bool klInLoss = false)
+        bool klInLoss = false,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var sample = where(isToken, policy, 0.0).sum([-1]);
         if (klInLoss)
         {
             var plain = PolicyGradient.LeaveOneOut(reward).detach();
-            var estimate = where(isToken, PolicyGradient.Kl(policy, reference, KlEstimator.K3), 0.0).sum([-1]).mean();
-            return (beta * estimate - (plain * sample).mean(), plain, estimate.detach());
+            var estimate = where(isToken, PolicyGradient.Kl(policy, reference, KlEstimator.K3), 0.0).sum([-1]);
+            return (Preference.Mean(beta * estimate - plain * sample, normaliser), plain, estimate.mean().detach());
         }
 
         var kl = (sample - where(isToken, reference, 0.0).sum([-1])).detach();
         var advantage = PolicyGradient.LeaveOneOut(reward - beta * kl).detach();
-        return (-(advantage * sample).mean(), advantage, kl.mean());
+        return (-Preference.Mean(advantage * sample, normaliser), advantage, kl.mean());
     }
 }

@@ -39,6 +39,7 @@ public static partial class TokenPolicyGradient
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
     /// <param name="delta">The largest ratio that counts for a negative advantage (two-sided clipping, INTELLECT-2): a dual clip.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the divergence, and the shares of tokens whose ratios are clipped below, above, and at all.</returns>
     [Objective]
     public static (Tensor loss, Tensor kl, Tensor clipLow, Tensor clipHigh, Tensor clipRegion) Grpo(
@@ -50,11 +51,12 @@ public static partial class TokenPolicyGradient
         double beta = 0.04,
         double epsilonLow = 0.2,
         double epsilonHigh = 0.2,
-        double delta = double.PositiveInfinity)
+        double delta = double.PositiveInfinity,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
         var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, reference, beta);
-        return WithMetrics(Tokens.SequenceMean(losses, isToken), kl, isLow, isHigh, isToken);
+        return WithMetrics(Tokens.SequenceMean(losses, isToken, normaliser), kl, isLow, isHigh, isToken);
     }
 
     /// <summary>
@@ -102,6 +104,7 @@ public static partial class TokenPolicyGradient
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
     /// <param name="maximalLength">The largest number of tokens that a sequence may have.</param>
+    /// <param name="normaliser">How many sequences the sum is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Grpo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor kl, Tensor clipLow, Tensor clipHigh, Tensor clipRegion) DrGrpo(
@@ -113,11 +116,12 @@ public static partial class TokenPolicyGradient
         double beta = 0.0,
         double epsilonLow = 0.2,
         double epsilonHigh = 0.2,
-        double maximalLength = 512)
+        double maximalLength = 512,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
         var (losses, kl) = Penalised(surrogate, policy, reference, beta);
-        return WithMetrics(Tokens.Sum(losses, isToken) / (policy.shape[0] * maximalLength), kl, isLow, isHigh, isToken);
+        return WithMetrics(Preference.Mean(where(isToken, losses, 0.0).sum([-1]) / maximalLength, normaliser), kl, isLow, isHigh, isToken);
     }
 
     /// <summary>The mean of a divergence's estimate at every token (Schulman 2020): <see cref="KlEstimator"/> has values and gradients.</summary>
@@ -125,15 +129,17 @@ public static partial class TokenPolicyGradient
     /// <param name="reference">... under the frozen reference.</param>
     /// <param name="isToken">Whether a token counts, [sequence token], Boolean.</param>
     /// <param name="estimator">Which estimate.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The mean over tokens, and each estimate [sequence token], 0 where a token does not count.</returns>
     [Objective]
     public static (Tensor loss, Tensor estimate) KlPenalty(
         [Axes("sequence token")] Tensor policy,
         [Axes("sequence token"), NoGrad] Tensor reference,
         [Axes("sequence token")] Tensor isToken,
-        KlEstimator estimator = KlEstimator.K3)
+        KlEstimator estimator = KlEstimator.K3,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var estimate = PolicyGradient.Kl(policy, reference, estimator);
-        return (Tokens.Mean(estimate, isToken, null), where(isToken, estimate, 0.0).detach());
+        return (Tokens.Mean(estimate, isToken, normaliser), where(isToken, estimate, 0.0).detach());
     }
 }

@@ -66,9 +66,12 @@ public static partial class Tokens
     public static Tensor Mean(Tensor values, Tensor isToken, Tensor? normaliser) =>
         Sum(values, isToken) / (normaliser is null ? isToken.sum().clamp_min(1) : normaliser);
 
-    /// <summary>The mean of each sequence's mean over its tokens; a sequence without tokens counts as 0.</summary>
+    /// <summary>
+    /// The mean of each sequence's mean over its tokens; a sequence without tokens counts as 0. Their sum divided by a number where one is given: that of the
+    /// sequences of the whole batch.
+    /// </summary>
     [ObjectiveFunction]
-    public static Tensor SequenceMean(Tensor values, Tensor isToken) => PerSequence(values, isToken).mean();
+    public static Tensor SequenceMean(Tensor values, Tensor isToken, Tensor? normaliser = null) => Preference.Mean(PerSequence(values, isToken), normaliser);
 
     /// <summary>The mean over each sequence's tokens, and 0 without any.</summary>
     [ObjectiveFunction]

@@ -143,7 +143,8 @@ internal sealed class PlanEmitter
     private string DType(DTypeTerm term)
     {
         var (parameter, dtype) = term.IsParameter ? (Number(names.Parameter(term.Source)), "default") : ("-1", "global::TorchSharp.torch.ScalarType." + term.Source);
-        return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift})";
+        var without = term.WithoutParameter is { } optional ? ", " + Number(names.Parameter(optional)) : "";
+        return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift}{without})";
     }
 
     private void Tiled(SourceWriter writer, int index, string kernel, TiledLoops tiled)

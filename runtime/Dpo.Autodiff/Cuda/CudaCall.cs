@@ -79,6 +79,7 @@ internal ref struct CudaCall
             handles[i] = buffer.Slot switch
             {
                 null => Keep(Room(call.DType(buffer.Kind), buffer.Extents, 1)),
+                { Role: SlotRole.Parameter } slot when call.IsAbsentScalar(slot) => Keep(Number(call.DType(buffer.Kind))),
                 { Role: SlotRole.Parameter } slot => Input(call.Parameters[slot.Index], buffer),
                 { Role: SlotRole.Upstream } slot => call.Upstreams.IsEmpty ? 0 : Input(call.Upstreams[slot.Index], buffer),
                 { Role: SlotRole.Residual } slot when call.Role == KernelRole.Gradient => call.Residuals[slot.Index],
@@ -95,6 +96,14 @@ internal ref struct CudaCall
     private readonly nint Keep(nint handle)
     {
         temporaries.Add(handle);
+        return handle;
+    }
+
+    // What stands for a number that is not given.
+    private readonly nint Number(ScalarType dtype)
+    {
+        var handle = TensorHandle.Empty(dtype, [], place);
+        TensorHandle.Borrow(handle, static tensor => tensor.zero_().numel());
         return handle;
     }
 

@@ -22,8 +22,9 @@ public enum DTypeLift
 /// <param name="Fixed">The dtype where no parameter's counts.</param>
 /// <param name="HasDimensions">Whether the tensor had dimensions where it met the others.</param>
 /// <param name="Lift">What the operations on the way ask of it.</param>
+/// <param name="WithoutParameter">The optional parameter without which alone it counts, or -1 where it always does.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public readonly record struct DTypeTerm(int Parameter, ScalarType Fixed, bool HasDimensions, DTypeLift Lift);
+public readonly record struct DTypeTerm(int Parameter, ScalarType Fixed, bool HasDimensions, DTypeLift Lift, int WithoutParameter = -1);
 
 /// <summary>Torch's rules of dtype promotion.</summary>
 internal static class DTypePromotion
@@ -39,7 +40,7 @@ internal static class DTypePromotion
         foreach (var term in terms)
         {
             var dtype = term.Parameter < 0 ? (sbyte)term.Fixed : parameters[term.Parameter];
-            if (dtype < 0)
+            if (dtype < 0 || (term.WithoutParameter >= 0 && parameters[term.WithoutParameter] >= 0))
                 continue;
             lift = (DTypeLift)Math.Max((int)lift, (int)term.Lift);
             if (term.HasDimensions)

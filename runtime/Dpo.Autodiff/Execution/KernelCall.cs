@@ -54,6 +54,14 @@ internal readonly ref struct KernelCall
             *(float*)target = (float)AbsentUpstream;
     }
 
+    /// <summary>Whether an argument is a number that is not given: an upstream gradient, or a parameter that the kernel reads but does not choose. <see cref="AbsentUpstream"/> is read in its place.</summary>
+    internal bool IsAbsentScalar(Slot slot) => slot.Role switch
+    {
+        SlotRole.Upstream => Upstreams.IsEmpty || Upstreams[slot.Index] == 0,
+        SlotRole.Parameter => Parameters[slot.Index] == 0 && Spec.Parameters[slot.Index].Axes.Length == 0,
+        _ => false,
+    };
+
     /// <summary>What the forward kept; empty where it kept nothing.</summary>
     internal ReadOnlySpan<nint> Residuals { get; init; }
 

@@ -19,7 +19,7 @@ internal static unsafe class LoopCall
         var copied = 0;
         try
         {
-            // The upstream gradients of all scalars that have none.
+            // What stands for all scalars that are not given.
             Unsafe.SkipInit(out double scalar);
             call.WriteAbsentUpstream(&scalar);
             foreach (var argument in arguments)
@@ -27,8 +27,8 @@ internal static unsafe class LoopCall
                 var slot = argument.Slot;
                 buffers[argument.Buffer] = slot.Role switch
                 {
+                    _ when call.IsAbsentScalar(slot) => (nint)(&scalar),
                     SlotRole.Parameter => Input(call, call.Parameters[slot.Index], argument, copies, ref copied),
-                    SlotRole.Upstream when call.Upstreams.IsEmpty || call.Upstreams[slot.Index] == 0 => (nint)(&scalar),
                     SlotRole.Upstream => Input(call, call.Upstreams[slot.Index], argument, copies, ref copied),
                     SlotRole.Residual when call.Role == KernelRole.Gradient => TensorHandle.Data(call.Residuals[slot.Index]),
                     _ => Output(call, argument, outputs),

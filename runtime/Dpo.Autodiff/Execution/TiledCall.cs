@@ -113,8 +113,8 @@ internal sealed unsafe class TiledCall : IDisposable
             var isSum = isTile && IsSum(call, i);
             buffers[i] = slot.Role switch
             {
+                _ when call.IsAbsentScalar(slot) => scalar,
                 SlotRole.Parameter => Input(call, call.Parameters[slot.Index], argument, isTile),
-                SlotRole.Upstream when call.Upstreams.IsEmpty || call.Upstreams[slot.Index] == 0 => scalar,
                 SlotRole.Upstream => Input(call, call.Upstreams[slot.Index], argument, isTile),
                 SlotRole.Residual when handed[slot.Index].Address != 0 => handed[slot.Index],
                 SlotRole.Residual => handed[slot.Index] = Allocate(Size.Elements(kernel.Handed[slot.Index].Extents, call.Extents) * Bytes(slot.Kind, call.IsDouble)),

@@ -50,17 +50,17 @@ internal static class TorchCall
 
     private static Tensor Input(in KernelCall call, Slot slot, Device device)
     {
+        if (call.IsAbsentScalar(slot))
+            return tensor(call.AbsentUpstream, call.DType(slot.Kind), device);
         var isUpstream = slot.Role == SlotRole.Upstream;
-        var handle = !isUpstream ? call.Parameters[slot.Index] : call.Upstreams.IsEmpty ? 0 : call.Upstreams[slot.Index];
+        var handle = isUpstream ? call.Upstreams[slot.Index] : call.Parameters[slot.Index];
         if (handle != 0)
         {
             var given = Tensor.UnsafeCreateTensor(TensorHandle.Alias(handle)).to(call.DType(slot.Kind));
             return !isUpstream && call.Spec.Parameters[slot.Index].IsNoGrad ? given.detach() : given;
         }
 
-        if (!isUpstream)
-            return zeros(0, call.DType(slot.Kind), device);
-        return tensor(call.AbsentUpstream, call.DType(slot.Kind), device);
+        return zeros(0, call.DType(slot.Kind), device);
     }
 
     private static Device Device(ReadOnlySpan<nint> parameters)

@@ -92,7 +92,7 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
                 return tensor(Numbers(count, () => random.Next(sequences)).Select(v => (long)v).ToArray(), shape, int64);
             case "isToken" or "isCompletion" or "isChosen" or "isRejected" or "isGold" or "isText" or "isStep":
                 return tensor(Spans(count, (int)shape[^1]), shape, @bool);
-            case "normaliser":
+            case "normaliser" or "pairNormaliser":
                 return tensor(Numbers(count, () => 1 + 10 * random.NextDouble()), shape, float64);
             case "isDesirable" or "isTie" or "isOwnPreferred":
                 return tensor(Numbers(count, () => random.Next(2)).Select(v => v > 0).ToArray(), shape, @bool);
