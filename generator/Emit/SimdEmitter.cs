@@ -117,7 +117,7 @@ public static class SimdEmitter
     /// <summary>What is computed before the loops and used in one: it is computed again there.</summary>
     private static List<SimdNode> Scalars(SimdKernel kernel, SimdLoop loop)
     {
-        var needed = new HashSet<int>(SimdTree.Statements(loop).SelectMany(s => SimdTree.Uses(s.Node)));
+        var needed = new HashSet<int>(SimdTree.Uses(loop));
         var scalars = new List<SimdNode>();
         foreach (var statement in kernel.Stages.SelectMany(s => s).Reverse().OfType<SimdStatement>())
         {

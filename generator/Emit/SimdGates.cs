@@ -47,7 +47,8 @@ internal sealed class SimdGates
         }
 
         var statements = stages.SelectMany(SimdTree.Statements).ToArray();
-        while (Flow(statements))
+        var conditions = stages.SelectMany(SimdTree.Loops).Where(l => l.When is not null).ToArray();
+        while (Flow(statements) | Flow(conditions))
         {
         }
 
@@ -71,6 +72,15 @@ internal sealed class SimdGates
                 changed |= Widen(ref buffers[buffer], gate);
         }
 
+        return changed;
+    }
+
+    /// <summary>Whether a loop runs is asked where anything in it is wanted.</summary>
+    private bool Flow(SimdLoop[] conditions)
+    {
+        var changed = false;
+        foreach (var loop in conditions)
+            changed |= Widen(ref values[loop.When!.Value.Value], SimdTree.Statements(loop).Aggregate(SimdGate.Never, (gate, s) => gate | Of(s.Node)));
         return changed;
     }
 

@@ -12,8 +12,11 @@ internal sealed partial class SimdMethod
     private readonly Dictionary<(int Buffer, string Base), string> storedRows = [];
     private readonly Dictionary<SimdLoop, List<string>> flushes = [];
 
-    // The loops that read a row, by its name.
-    private readonly Dictionary<string, HashSet<SimdLoop>> readers = [];
+    // The rows that loops under a condition have read in a body, each in braces of its own.
+    private readonly HashSet<(SimdLoop Body, LoopCondition When, int Buffer, string Base)> conditionalRows = [];
+
+    // The loops that read a row, by the body that they are in, its buffer and where it begins.
+    private readonly Dictionary<(SimdLoop Body, int Buffer, string Base), HashSet<SimdLoop>> readers = [];
 
     /// <summary>A place in memory.</summary>
     /// <param name="Reference">The buffer, or a row of it, as the operand of <c>ref</c>; of a stored one its name.</param>
@@ -116,9 +119,11 @@ internal sealed partial class SimdMethod
     /// </summary>
     private void Prefetch(int buffer, Place place)
     {
-        if (!readers.TryGetValue(place.Reference, out var loops))
-            readers[place.Reference] = loops = [];
-        if (loops.Add(VectorLoop!) && loops.Count == 2)
+        var vector = open.IndexOf(VectorLoop!);
+        var row = (open[Math.Max(vector - 1, 0)], buffer, rows.First(r => r.Value == place.Reference).Key.Base);
+        if (!readers.TryGetValue(row, out var loops))
+            readers[row] = loops = [];
+        if (loops.Add(open[vector]) && loops.Count == 2)
             writer.Line($"L.Prefetch(ref {place.Reference}, {place.Index} + {ExtentOf(program.Buffers[buffer].Extents.Last(e => !e.IsOne)).Operand});");
     }
 
@@ -292,11 +297,11 @@ internal sealed partial class SimdMethod
 
     /// <summary>
     /// Rows of tensors of other dtypes, for the loops in the body that is about to be written: converting one is a call, across which no
-    /// vector stays in its register, so it comes before anything is computed.
+    /// vector stays in its register, so it comes before anything is computed. Where the loop may not run it does not come at all.
     /// </summary>
     private void DeclareStoredRows(SimdLoop loop, SimdGate known)
     {
-        foreach (var inner in loop.Body.OfType<SimdLoop>().Where(l => l.Gate.Contains(known)))
+        foreach (var inner in loop.Body.OfType<SimdLoop>().Where(l => l.When is null && l.Gate.Contains(known)))
             DeclareRows(inner, [.. open, inner], kernel.IsStored);
     }
 
@@ -336,7 +341,8 @@ internal sealed partial class SimdMethod
         var name = names.Take(kernel.BufferName(buffer) + "Row");
         var number = Text(buffer);
         var isFrame = program.Buffers[buffer].Scope is not (BufferScope.Row or BufferScope.Tile);
-        var row = isStored ? $"{StoredRows(buffer, start.Text)}.{(program.Buffers[buffer].Role == BufferRole.Input ? "Read<V>" : "Write")}({start.Text})" : !isFrame ? $"{Unsafe}.Add(ref {BufferName(buffer)}, {start.Text})" : program.Buffers[buffer].Kind switch
+        var access = program.Buffers[buffer].Role != BufferRole.Input ? "Write" : IsReadBefore(buffer, start.Text, inner) ? "Again" : "Read<V>";
+        var row = isStored ? $"{StoredRows(buffer, start.Text)}.{access}({start.Text})" : !isFrame ? $"{Unsafe}.Add(ref {BufferName(buffer)}, {start.Text})" : program.Buffers[buffer].Kind switch
         {
             ElementKind.Real => $"frame.Real<T>({number}, {start.Text})",
             ElementKind.Integer => $"frame.Index({number}, {start.Text})",
@@ -353,6 +359,9 @@ internal sealed partial class SimdMethod
             types[flag] = "bool";
         }
     }
+
+    /// <summary>Whether a loop under the same condition has read the row already.</summary>
+    private bool IsReadBefore(int buffer, string start, SimdLoop loop) => loop.When is { } when && open.Count > 0 && !conditionalRows.Add((open[open.Count - 1], when, buffer, start));
 
     /// <summary>The rows of a buffer that is of its tensor's dtype: declared at the head, each kind of row with workspace of its own.</summary>
     private string StoredRows(int buffer, string start)

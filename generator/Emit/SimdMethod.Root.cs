@@ -93,6 +93,9 @@ internal sealed partial class SimdMethod
         if (kernel.RowsIn(loop) is { Count: > 0 } rows)
             arguments.Add($"rows: [{string.Join(", ", rows.Select(r => Text(r)))}]");
 
+        if (SimdTree.Loops(loop.Body).Any(l => l.When is not null))
+            arguments.Add("isUneven: true");
+
         writer.Line($"frame.ForEachBlock<{name}, T, V>({string.Join(", ", arguments)});");
         CombineBlocks(loop);
     }

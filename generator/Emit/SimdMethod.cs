@@ -78,6 +78,8 @@ internal sealed partial class SimdMethod
         {
             if (node is SimdLoop loop)
             {
+                if (loop.When is { } when)
+                    Use(when.Value, list, mentions: 2);
                 Survey(loop.Prologue);
                 Survey(loop.Body);
                 continue;
@@ -85,15 +87,18 @@ internal sealed partial class SimdMethod
 
             var statement = ((SimdStatement)node).Node;
             foreach (var value in SimdTree.Uses(statement))
-            {
-                uses[value] = uses.TryGetValue(value, out var count) ? count + 1 : 1;
-                useLists[value] = list;
-            }
+                Use(value, list);
 
             // What says where or whether is mentioned more than once.
             foreach (var value in SimdTree.AddressUses(statement))
                 uses[value]++;
         }
+    }
+
+    private void Use(int value, List<SimdNode> list, int mentions = 1)
+    {
+        uses[value] = uses.TryGetValue(value, out var count) ? count + mentions : mentions;
+        useLists[value] = list;
     }
 
     /// <summary>The declarations, then the body, into the class that is being written.</summary>
@@ -163,7 +168,8 @@ internal sealed partial class SimdMethod
     private void DeclareEscaping(List<SimdNode> run)
     {
         var inside = new Dictionary<int, int>();
-        foreach (var value in SimdTree.Statements(run).SelectMany(s => SimdTree.Uses(s.Node).Concat(SimdTree.AddressUses(s.Node))))
+        var addressed = SimdTree.Statements(run).SelectMany(s => SimdTree.AddressUses(s.Node)).Concat(SimdTree.Loops(run).Where(l => l.When is not null).Select(l => l.When!.Value.Value));
+        foreach (var value in SimdTree.Uses(run).Concat(addressed))
             inside[value] = inside.TryGetValue(value, out var count) ? count + 1 : 1;
         foreach (var statement in run.OfType<SimdStatement>().Where(s => s.Defines >= 0))
         {
@@ -220,8 +226,18 @@ internal sealed partial class SimdMethod
 
     private void Loop(SimdLoop loop, SimdGate known)
     {
-        DeclareRows(loop);
         DeclareAccumulators(loop);
+        if (loop.When is { } when)
+            using (Scope($"if ({(when.IsNegated ? "!" : "")}V.AnyLane({Value(when.Value, named: true).Text}))"))
+                Run(loop, known);
+        else
+            Run(loop, known);
+        FlushAccumulators(loop, known);
+    }
+
+    private void Run(SimdLoop loop, SimdGate known)
+    {
+        DeclareRows(loop);
         var variable = loop.Variable;
         var name = names.TakeLoop(variable.Name, open.Select(l => loopNames[l.Variable.Id]));
         loopNames[variable.Id] = name;
@@ -231,7 +247,6 @@ internal sealed partial class SimdMethod
         else
             For(loop, name, known);
         FlushRows(loop);
-        FlushAccumulators(loop, known);
     }
 
     private void For(SimdLoop loop, string name, SimdGate known)

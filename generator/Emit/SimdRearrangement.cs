@@ -38,7 +38,9 @@ internal sealed class SimdRearrangement(LoopProgram program)
         loop.Body = [];
         foreach (var node in body)
         {
+            // What is read in a loop that may not run is not read for it.
             if (node is SimdStatement { Node: LoopNode.Load or LoopNode.Compute } statement
+                && (loop.When is null || statement.Node is LoopNode.Compute)
                 && !SimdTree.Uses(statement.Node).Any(defined.Contains)
                 && !SimdTree.LoopUses(statement.Node).Contains(loop.Variable.Id)
                 && !SimdTree.Accesses(statement.Node).Any(a => written.Contains(a.Buffer)))
@@ -152,7 +154,7 @@ internal sealed class SimdRearrangement(LoopProgram program)
 
             if (nodes[i] is not SimdStatement { Node: LoopNode.Compute, Gate.IsAlways: false } statement)
                 continue;
-            var use = nodes.FindIndex(i + 1, n => SimdTree.Statements(n).Any(s => SimdTree.Uses(s.Node).Contains(statement.Defines)));
+            var use = nodes.FindIndex(i + 1, n => SimdTree.Uses(n).Contains(statement.Defines));
             if (use < 0)
                 continue;
             nodes.Insert(use, statement);

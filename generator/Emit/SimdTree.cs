@@ -20,9 +20,12 @@ internal sealed class SimdStatement(LoopNode node) : SimdNode
 }
 
 /// <summary>A loop, what was hoisted out of it where it has no list to go to, and the accumulators that live as long as it runs.</summary>
-internal sealed class SimdLoop(LoopVariable variable) : SimdNode
+internal sealed class SimdLoop(LoopVariable variable, LoopCondition? when = null) : SimdNode
 {
     public LoopVariable Variable { get; } = variable;
+
+    /// <summary>When it runs; null for always.</summary>
+    public LoopCondition? When { get; } = when;
 
     public List<SimdNode> Prologue { get; } = [];
 
@@ -86,6 +89,13 @@ internal static class SimdTree
 
     /// <summary>All loops, outermost first.</summary>
     public static IEnumerable<SimdLoop> Loops(IEnumerable<SimdNode> nodes) => Nodes(nodes).OfType<SimdLoop>();
+
+    /// <summary>The scalars that nodes and all below them use, loops for their conditions, each as often as it is used.</summary>
+    public static IEnumerable<int> Uses(IEnumerable<SimdNode> nodes) => nodes.SelectMany(Uses);
+
+    public static IEnumerable<int> Uses(SimdNode node) => node is SimdLoop loop
+        ? Uses(loop.Prologue.Concat(loop.Body)).Concat(loop.When is { } when ? [when.Value] : [])
+        : Uses(((SimdStatement)node).Node);
 
     /// <summary>The scalars that a statement uses, each as often as it does.</summary>
     public static IEnumerable<int> Uses(LoopNode node)
@@ -176,7 +186,7 @@ internal static class SimdTree
                     Append(program, child, nodes);
                 break;
             case LoopNode.Loop loop:
-                var inner = new SimdLoop(program.Loops[loop.Variable]);
+                var inner = new SimdLoop(program.Loops[loop.Variable], loop.When);
                 Append(program, loop.Body, inner.Body);
                 nodes.Add(inner);
                 break;

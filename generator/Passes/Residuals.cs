@@ -30,11 +30,10 @@ public static class Residuals
     {
         var kept = Kept(whole);
         var residuals = kept.Select((variable, i) => (Variable: variable, Name: NameOf(i))).ToArray();
-        var forward = whole with
+        var results = whole with
         {
             Inputs = whole.Inputs.Where(i => i.Role != InputRole.Upstream).ToEquatableArray(),
-            Outputs = whole.Outputs.Where(o => o.Role == OutputRole.Result)
-                .Concat(residuals.Select(r => new ProgramOutput(r.Name, r.Variable, OutputRole.Residual, false))).ToEquatableArray(),
+            Outputs = whole.Outputs.Where(o => o.Role == OutputRole.Result).ToEquatableArray(),
         };
         var backward = whole with
         {
@@ -42,7 +41,44 @@ public static class Residuals
             Equations = whole.Equations.Where(e => !e.Results.Any(kept.Contains)).ToEquatableArray(),
             Outputs = whole.Outputs.Where(o => o.Role == OutputRole.Gradient).ToEquatableArray(),
         };
+        var (forward, masks) = (results, new Masks(whole, results, backward));
+        foreach (var (variable, name) in residuals)
+        {
+            var output = variable;
+            if (masks.Of(variable) is { } mask)
+            {
+                output = forward.Types.Count;
+                var masked = new Equation(Primitive.Where, [Atom.Variable(mask), Atom.Variable(variable), Atom.Literal(0)], Parameters.Nothing, [output]);
+                forward = forward with { Types = [.. forward.Types, whole.Types[variable]], Equations = [.. forward.Equations, masked] };
+            }
+
+            forward = forward with { Outputs = [.. forward.Outputs, new ProgramOutput(name, output, OutputRole.Residual, false)] };
+        }
+
         return (DeadCode.Run(forward), DeadCode.Run(backward));
+    }
+
+    /// <summary>
+    /// What is kept is read only where it matters to the gradients: it is 0 elsewhere, so that the forward need not compute it there either.
+    /// </summary>
+    private sealed class Masks(Program whole, Program results, Program backward)
+    {
+        private readonly Relevance inForward = Relevance.Of(results);
+        private readonly Relevance inBackward = Relevance.Of(backward);
+        private readonly bool[] isUpstream = Upstream(whole);
+
+        /// <summary>A Boolean variable of the forward that holds wherever a kept one matters, in both; null where there is none.</summary>
+        public int? Of(int kept)
+        {
+            var matters = new HashSet<RelevantWhere>(inBackward[kept]);
+            if (matters.Count == 0)
+                return null;
+            return Enumerable.Range(0, whole.Types.Count)
+                .Where(v => whole.Types[v].Kind == ElementKind.Boolean && whole.Types[v].Extents == whole.Types[kept].Extents && !isUpstream[v])
+                .Select(v => (Variable: v, Parts: inForward.PartsOf(v).ToArray()))
+                .Where(c => c.Parts.All(matters.Contains) && inForward.IsDiscarded(kept, c.Parts))
+                .OrderByDescending(c => c.Parts.Length).Select(c => (int?)c.Variable).FirstOrDefault();
+        }
     }
 
     /// <summary>From the gradients back: the first values on every way that do not depend on an upstream and are worth keeping.</summary>

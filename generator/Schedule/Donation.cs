@@ -54,8 +54,42 @@ public static class Donation
         return accesses;
     }
 
-    private static bool MayOverwrite(List<Visit> accesses, int written, Visit[] reads) =>
-        accesses.Where(a => a.Buffer == written && a.IsWrite).ToArray() is [{ IsStore: true } write] && IsOnce(write) && reads.All(r => Precedes(r, write));
+    private static bool MayOverwrite(List<Visit> accesses, int written, Visit[] reads)
+    {
+        var writes = accesses.Where(a => a.Buffer == written && a.IsWrite).ToArray();
+        var isWhole = writes switch
+        {
+            [var write] => write.IsStore && write.Path.All(l => l.When is null),
+            [var write, var other] => write.IsStore && other.IsStore && AreAlternatives(write, other),
+            _ => false,
+        };
+        return isWhole && writes.All(w => IsOnce(w) && reads.All(r => IsInstead(r, w) ? IsOfIteration(r, w) : Precedes(r, w)));
+    }
+
+    /// <summary>Whether two stores write the same places, one where the other does not: their innermost loops run under opposite conditions.</summary>
+    private static bool AreAlternatives(Visit left, Visit right)
+    {
+        var last = left.Path.Count - 1;
+        return IsInstead(left, right) && right.Path.Count == left.Path.Count
+            && left.Path.Take(last).SequenceEqual(right.Path.Take(last)) && left.Path.Take(last).All(l => l.When is null)
+            && left.Index.Select(i => LoopOf(i) == left.Path[last].Variable ? -1 : LoopOf(i)).SequenceEqual(right.Index.Select(i => LoopOf(i) == right.Path[last].Variable ? -1 : LoopOf(i)));
+    }
+
+    /// <summary>Whether, in an iteration of the loops that both are in, one is done only where the other is not.</summary>
+    private static bool IsInstead(Visit left, Visit right)
+    {
+        var depth = Common(left, right);
+        return left.Stage == right.Stage && depth < left.Path.Count && depth < right.Path.Count
+            && left.Path[depth].When is { } when && right.Path[depth].When is { } other && when.IsOpposite(other);
+    }
+
+    private static int Common(Visit left, Visit right)
+    {
+        var depth = 0;
+        while (depth < left.Path.Count && depth < right.Path.Count && left.Path[depth] == right.Path[depth])
+            depth++;
+        return depth;
+    }
 
     /// <summary>The input that a gradient is of; null where it is not read.</summary>
     internal static LoopBuffer? InputOf(LoopProgram program, ProgramOutput gradient) =>
@@ -68,7 +102,7 @@ public static class Donation
     private static bool IsOnce(Visit write)
     {
         var loops = write.Index.Select(LoopOf).ToArray();
-        return loops.All(l => l >= 0) && loops.Distinct().Count() == loops.Length && write.Path.All(loops.Contains);
+        return loops.All(l => l >= 0) && loops.Distinct().Count() == loops.Length && write.Path.All(l => loops.Contains(l.Variable));
     }
 
     /// <summary>Whether a read happens before its place is written, in whatever order parallel iterations run.</summary>
@@ -76,25 +110,21 @@ public static class Donation
     {
         if (read.Stage != write.Stage)
             return read.Stage < write.Stage;
-        if (read.Order > write.Order)
-            return false;
-
-        // In the loops that both are in, the read must stay within the iteration; what is inside comes before.
-        for (var depth = 0; depth < read.Path.Count && depth < write.Path.Count && read.Path[depth] == write.Path[depth]; depth++)
-        {
-            var position = write.Index.Select(LoopOf).ToList().IndexOf(write.Path[depth]);
-            if (LoopOf(read.Index[position]) != write.Path[depth])
-                return false;
-        }
-
-        return true;
+        return read.Order <= write.Order && IsOfIteration(read, write);
     }
+
+    /// <summary>Whether, in the loops that both are in, a read stays within the iteration whose places are written.</summary>
+    private static bool IsOfIteration(Visit read, Visit write) => write.Path.Take(Common(read, write)).All(loop =>
+    {
+        var position = write.Index.Select(LoopOf).ToList().IndexOf(loop.Variable);
+        return LoopOf(read.Index[position]) == loop.Variable;
+    });
 
     /// <summary>The loop whose variable an index is, or -1.</summary>
     private static int LoopOf(IndexExpression index) =>
         index is IndexExpression.Affine { Terms: { Count: 1 } terms } affine && terms[0].Stride == 1 && affine.Offset == Extent.Fixed(0) ? terms[0].Loop : -1;
 
-    private static void Collect(LoopNode node, int stage, IReadOnlyList<int> path, List<Visit> accesses)
+    private static void Collect(LoopNode node, int stage, IReadOnlyList<Open> path, List<Visit> accesses)
     {
         void Add(int buffer, EquatableArray<IndexExpression> index, bool isWrite = false, bool isStore = false) =>
             accesses.Add(new(buffer, index, stage, accesses.Count, path, isWrite, isStore));
@@ -105,7 +135,7 @@ public static class Donation
                     Collect(child, stage, path, accesses);
                 break;
             case LoopNode.Loop loop:
-                Collect(loop.Body, stage, [.. path, loop.Variable], accesses);
+                Collect(loop.Body, stage, [.. path, new(loop.Variable, loop.When)], accesses);
                 break;
             case LoopNode.Load load:
                 Add(load.Buffer, load.Index);
@@ -132,5 +162,8 @@ public static class Donation
     }
 
     /// <summary>One access to memory: where it stands, in which loops; a store is a write of every place that it comes to.</summary>
-    private sealed record Visit(int Buffer, EquatableArray<IndexExpression> Index, int Stage, int Order, IReadOnlyList<int> Path, bool IsWrite, bool IsStore);
+    private sealed record Visit(int Buffer, EquatableArray<IndexExpression> Index, int Stage, int Order, IReadOnlyList<Open> Path, bool IsWrite, bool IsStore);
+
+    /// <summary>A loop on the way to an access, and when it runs.</summary>
+    private readonly record struct Open(int Variable, LoopCondition? When);
 }

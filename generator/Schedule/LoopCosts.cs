@@ -8,6 +8,8 @@ internal static class LoopCosts
     /// <summary>Lanes of a vector that a cost is shared by.</summary>
     public const double Lanes = 8;
 
+    private const long ShortestRow = 64;
+
     /// <summary>How often a loop over a named size is taken to run.</summary>
     private const double NamedSize = 256;
 
@@ -30,6 +32,9 @@ internal static class LoopCosts
     public static double ScatteredAccess(BufferScope scope) => scope switch { BufferScope.Register => 0, BufferScope.Global => 4, _ => 2 };
 
     public static double Trips(Extent extent) => Math.Max(1, extent.Constant + extent.Terms.Sum(t => t.Coefficient * NamedSize));
+
+    /// <summary>Whether a loop is long enough to ask before it whether it need run.</summary>
+    public static bool IsRow(Extent extent) => !extent.IsFixed || extent.Constant >= ShortestRow;
 
     /// <summary>How much faster a vector loop of that extent is than one element after the other.</summary>
     public static double Speedup(Extent extent) => extent.IsFixed ? Math.Max(1, extent.Constant / Math.Ceiling(extent.Constant / Lanes)) : Lanes;

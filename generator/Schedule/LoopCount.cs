@@ -25,6 +25,9 @@ internal sealed class LoopCount
     /// <summary>Adds a stage, or a part of one.</summary>
     public void Add(LoopNode node) => Add(node, Volume.Of(1));
 
+    /// <summary>Adds a loop whether or not it is what is done instead of another.</summary>
+    public void AddAlways(LoopNode.Loop loop) => Add(loop with { When = null });
+
     private void Add(LoopNode node, Volume times)
     {
         switch (node)
@@ -32,6 +35,8 @@ internal sealed class LoopCount
             case LoopNode.Sequence sequence:
                 foreach (var child in sequence.Children)
                     Add(child, times);
+                break;
+            case LoopNode.Loop { When.IsNegated: true }:
                 break;
             case LoopNode.Loop loop:
                 path.Add(loop);

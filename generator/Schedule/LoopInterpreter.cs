@@ -6,7 +6,9 @@ namespace Dpo.Autodiff.Generator.Schedule;
 /// <param name="Outputs">The elements of each output of the source program.</param>
 /// <param name="Loads">Elements loaded from each buffer; accumulators do not count.</param>
 /// <param name="Stores">Elements stored, combined or cleared in each buffer.</param>
-public sealed record LoopRun(double[][] Outputs, long[] Loads, long[] Stores);
+/// <param name="SkippedLoads">What loops that did not run would have loaded, less what was loaded instead: a plan counts both.</param>
+/// <param name="SkippedStores">The same of stores.</param>
+public sealed record LoopRun(double[][] Outputs, long[] Loads, long[] Stores, long[] SkippedLoads, long[] SkippedStores);
 
 /// <summary>What a loop program means: it runs one in float64, in order, and counts. The first backend: every schedule is tested against it.</summary>
 /// <remarks>Memory is NaN before it is written, so that a schedule that reads too early shows.</remarks>
@@ -22,6 +24,8 @@ public sealed class LoopInterpreter
     private readonly long[] coordinates;
     private readonly long[] loads;
     private readonly long[] stores;
+    private readonly long[] skippedLoads;
+    private readonly long[] skippedStores;
     private readonly bool backwards;
 
     private LoopInterpreter(
@@ -41,6 +45,8 @@ public sealed class LoopInterpreter
         coordinates = new long[program.Loops.Count];
         loads = new long[program.Buffers.Count];
         stores = new long[program.Buffers.Count];
+        skippedLoads = new long[program.Buffers.Count];
+        skippedStores = new long[program.Buffers.Count];
     }
 
     /// <summary>Runs a loop program.</summary>
@@ -65,7 +71,7 @@ public sealed class LoopInterpreter
         foreach (var buffer in program.Buffers)
             if (buffer.Role is BufferRole.Output or BufferRole.Gradient or BufferRole.Residual)
                 outputs[buffer.Argument] = run.memory[buffer.Id];
-        return new LoopRun(outputs, run.loads, run.stores);
+        return new LoopRun(outputs, run.loads, run.stores, run.skippedLoads, run.skippedStores);
     }
 
     private void Donate(ulong donated)
@@ -97,7 +103,13 @@ public sealed class LoopInterpreter
                 foreach (var child in sequence.Children)
                     Visit(child, depth);
                 break;
+            case LoopNode.Loop { When: { } when } loop when Holds(when.Value) == when.IsNegated:
+                if (!when.IsNegated)
+                    Skip(loop, 1);
+                break;
             case LoopNode.Loop loop:
+                if (loop.When is { IsNegated: true })
+                    Skip(loop, -1);
                 var variable = program.Loops[loop.Variable];
                 var size = SizeOf(variable.Extent);
                 for (long i = 0; i < size; i++)
@@ -136,6 +148,18 @@ public sealed class LoopInterpreter
             case LoopNode.Extern row:
                 Run(row);
                 break;
+        }
+    }
+
+    /// <summary>Counts what the plan has of a loop that does not run.</summary>
+    private void Skip(LoopNode.Loop loop, int times)
+    {
+        var count = new LoopCount(program);
+        count.AddAlways(loop);
+        for (var b = 0; b < program.Buffers.Count; b++)
+        {
+            skippedLoads[b] += times * count.Loads[b].At(extents);
+            skippedStores[b] += times * count.Stores[b].At(extents);
         }
     }
 

@@ -66,7 +66,7 @@ public sealed class LoopPrinter
             case LoopNode.Loop loop:
                 var variable = program.Loops[loop.Variable];
                 var lanes = variable.IsVector ? " vector" : "";
-                Line(indent, $"{variable.Iterator.ToString().ToLowerInvariant()}{lanes} {variable.Name} < {variable.Extent}");
+                Line(indent, $"{variable.Iterator.ToString().ToLowerInvariant()}{lanes} {variable.Name} < {variable.Extent}{When(loop.When)}");
                 Print(loop.Body, indent + 1);
                 break;
             case LoopNode.Load load:
@@ -151,6 +151,8 @@ public sealed class LoopPrinter
         LoopAtomKind.Size => $"|{program.Sizes[atom.Id]}|",
         _ => Literals.Shortest(atom.Number),
     };
+
+    private static string When(LoopCondition? condition) => condition is { } when ? $" if {(when.IsNegated ? "not " : "")}v{Number(when.Value)}" : "";
 
     private static string When(int? predicate) => predicate is { } value ? " if v" + Number(value) : "";
 

@@ -130,8 +130,8 @@ public abstract record LoopNode
     /// <summary>Children in order.</summary>
     public sealed record Sequence(EquatableArray<LoopNode> Children) : LoopNode;
 
-    /// <summary>Body for every value of a loop variable.</summary>
-    public sealed record Loop(int Variable, LoopNode Body) : LoopNode;
+    /// <summary>Body for every value of a loop variable; where the condition does not hold, nothing.</summary>
+    public sealed record Loop(int Variable, LoopNode Body, LoopCondition? When = null) : LoopNode;
 
     /// <summary>Value = Buffer[Index]; where Predicate (a Boolean scalar) is false nothing is read and the value is 0.</summary>
     public sealed record Load(int Value, int Buffer, EquatableArray<IndexExpression> Index, int? Predicate = null) : LoopNode;
@@ -156,6 +156,16 @@ public abstract record LoopNode
 
     /// <summary>A row routine of the runtime: Name (sort, cumsum, logcumsumexp), operating along one axis of its buffers; the other axes are fixed by the indices.</summary>
     public sealed record Extern(string Name, EquatableArray<ExternOperand> Operands, Extent Length, Parameters Parameters) : LoopNode;
+}
+
+/// <summary>
+/// When a loop runs: where a Boolean scalar holds or, negated, where it does not. Of two loops side by side under one scalar, the negated
+/// one is what is done instead of the other.
+/// </summary>
+public readonly record struct LoopCondition(int Value, bool IsNegated = false)
+{
+    /// <summary>Whether one of the two runs exactly where the other does not.</summary>
+    public bool IsOpposite(LoopCondition other) => Value == other.Value && IsNegated != other.IsNegated;
 }
 
 /// <summary>A row of a buffer: where it starts, and the buffer position along which it runs (its stride follows from the extents).</summary>

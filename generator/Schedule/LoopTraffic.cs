@@ -3,7 +3,10 @@ using Dpo.Autodiff.Generator.IR;
 namespace Dpo.Autodiff.Generator.Schedule;
 
 /// <summary>What a loop program moves, counted from its text: elements, as polynomials in the sizes.</summary>
-/// <remarks>An access with a predicate counts whether or not it holds. Accumulators are registers and do not count.</remarks>
+/// <remarks>
+/// An access with a predicate counts whether or not it holds. A loop under a condition counts as if the condition held, and what is done
+/// instead of it does not: where rows are skipped, less is moved. Accumulators are registers and do not count.
+/// </remarks>
 /// <param name="Loads">Elements loaded from each buffer.</param>
 /// <param name="Fetches">Those of them that come from memory: a row that the same iteration loaded before is in the cache yet.</param>
 /// <param name="Stores">Elements stored or combined into each buffer; clearing one counts too.</param>

@@ -115,6 +115,13 @@ public sealed class LoopVerifier
         Require(!(isVector && variable.IsVector), $"loop {variable.Name} is not a vector loop inside another");
         Require(!variable.IsVector || variable.Iterator != IteratorType.Segment, $"loop {variable.Name} runs in order");
         Require(loop.Body is LoopNode.Sequence, $"the body of {variable.Name} is a sequence");
+        if (loop.When is { } when)
+        {
+            // The threads of a block agree on it, and the lanes of a vector.
+            Require(depth > 0 && !isVector, $"loop {variable.Name} is under a condition inside loops, none of them in lanes");
+            CheckCondition(when.Value);
+        }
+
         open.Add(loop.Variable);
         Visit(loop.Body, isVector || variable.IsVector, depth + 1);
         open.RemoveAt(open.Count - 1);
@@ -150,10 +157,13 @@ public sealed class LoopVerifier
         }
 
         if (predicate is { } condition)
-        {
-            CheckAtom(LoopAtom.Value(condition));
-            Require(program.Values[condition] == ElementKind.Boolean, $"v{condition} is a condition");
-        }
+            CheckCondition(condition);
+    }
+
+    private void CheckCondition(int condition)
+    {
+        CheckAtom(LoopAtom.Value(condition));
+        Require(program.Values[condition] == ElementKind.Boolean, $"v{condition} is a condition");
     }
 
     private void CheckAtom(LoopAtom atom)

@@ -8,10 +8,14 @@ internal sealed class LoopWriter : BodyWriter
 {
     private const int CommentLines = 12;
 
+    /// <summary>More conditions than these are not asked before a loop.</summary>
+    private const int MostConditions = 3;
+
     private readonly StorageMap storage;
     private readonly ISet<LoopGroup> vectors;
     private readonly Func<int, string>? equation;
     private readonly List<LoopGroup> path = [];
+    private readonly Dictionary<int, bool> isImmediate = [];
     private readonly SortedDictionary<int, LoopVariable> loops = [];
     private readonly Dictionary<int, double> evaluations = [];
 
@@ -162,6 +166,7 @@ internal sealed class LoopWriter : BodyWriter
         var group = (LoopGroup)item;
         foreach (var statement in group.Members)
             Initialise(statement, path.Count);
+        var when = When(group);
         loops[group.Id] = new LoopVariable(group.Id, LoopName(group), group.Extent, Iterator(group), vectors.Contains(group));
         path.Add(group);
         Bodies.Add(new Body());
@@ -170,10 +175,56 @@ internal sealed class LoopWriter : BodyWriter
         var body = Bodies[Bodies.Count - 1];
         path.RemoveAt(path.Count - 1);
         Bodies.RemoveAt(Bodies.Count - 1);
-        Bodies[Bodies.Count - 1].Nodes.Add(new LoopNode.Loop(group.Id, new LoopNode.Sequence(body.Nodes.ToEquatableArray())));
+        Bodies[Bodies.Count - 1].Nodes.Add(new LoopNode.Loop(group.Id, new LoopNode.Sequence(body.Nodes.ToEquatableArray()), when));
         foreach (var statement in group.Members)
             if (statement.Kind == StatementKind.Reduce && statement.KeptDepth == path.Count)
                 Finish(statement);
+    }
+
+    /// <summary>Where a loop need run at all: what it gives is discarded elsewhere. Null for everywhere.</summary>
+    private LoopCondition? When(LoopGroup group)
+    {
+        if (path.Count == 0 || path.Any(vectors.Contains) || !LoopCosts.IsRow(group.Extent) || !group.Members.All(MayStayEmpty))
+            return null;
+        int? condition = null;
+        var shared = group.Members.Select(RelevantWhere).Aggregate((all, own) => all.Intersect(own));
+        foreach (var part in shared.OrderBy(c => c.Variable).Take(MostConditions))
+        {
+            var value = Evaluate(part.Variable, part.Index, default);
+            condition = Both(condition, part.IsNegated ? Compute(ElementKind.Boolean, Primitive.Not, Parameters.Nothing, value) : value);
+        }
+
+        return condition is { } holds ? new LoopCondition(holds) : null;
+    }
+
+    /// <summary>Whether a result that nothing was done for harms nobody where it is discarded: it is no index out of range.</summary>
+    private bool MayStayEmpty(Statement statement) => statement switch
+    {
+        { Kind: StatementKind.Reduce, Equation.Primitive: Primitive.Sum or Primitive.ArgMax } => true,
+        { Kind: StatementKind.Reduce } => Program.TypeOf(statement.Variable).Kind != ElementKind.Integer,
+        { Kind: StatementKind.Store } => Program.TypeOf(statement.Variable).Kind == ElementKind.Real,
+        _ => false,
+    };
+
+    /// <summary>The conditions under which a statement's result matters, in terms of the open loops.</summary>
+    private IEnumerable<RelevantWhere> RelevantWhere(Statement statement) => Relevance.Moved(
+        Program.Relevance[statement.Variable].Where(c => IsImmediate(c.Variable)),
+        position => statement.Axes.FindIndex(a => a.Role == AxisRole.Kept && a.Position == position) is >= 0 and var axis
+            ? path.Contains(statement.Loops[axis]!) ? IndexExpression.Of(statement.Loops[axis]!.Id) : null
+            : Fixed(Extent.Fixed(0)));
+
+    /// <summary>Whether a condition is evaluated from inputs alone: what another loop stores may not be there yet.</summary>
+    private bool IsImmediate(int variable)
+    {
+        if (Program.IsRead(variable))
+            return Program.IsInput(variable);
+        if (!isImmediate.TryGetValue(variable, out var known))
+        {
+            known = Program.Definition(variable)!.Operands.All(o => !o.IsVariable || IsImmediate(o.Id));
+            isImmediate.Add(variable, known);
+        }
+
+        return known;
     }
 
     private void Initialise(Statement statement, int depth)

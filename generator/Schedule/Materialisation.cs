@@ -12,6 +12,7 @@ internal sealed class Materialisation
     private readonly Equation?[] definitions;
     private readonly bool[] isStored;
     private readonly bool[] isInput;
+    private Relevance? relevance;
 
     private Materialisation(Program program, IEnumerable<int> stored)
     {
@@ -33,6 +34,9 @@ internal sealed class Materialisation
 
     /// <summary>Segment axes up to this many elements are looked through instead: each place asks whose it is.</summary>
     private long MaxPulled { get; }
+
+    /// <summary>Where values matter.</summary>
+    public Relevance Relevance => relevance ??= Relevance.Of(program);
 
     public List<Statement> Statements { get; } = [];
 

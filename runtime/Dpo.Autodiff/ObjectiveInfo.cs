@@ -21,7 +21,7 @@ public sealed class ObjectiveInfo
     /// <summary>The stages of the value-and-gradient kernel, and why each begins.</summary>
     public IReadOnlyList<string> Stages { get; init; } = [];
 
-    /// <summary>Bytes that value and gradient read, per element of the largest loop, in float32.</summary>
+    /// <summary>Bytes that value and gradient read, per element of the largest loop, in float32, where no row is masked.</summary>
     public double BytesRead { get; init; }
 
     /// <summary>Bytes that value and gradient write, per element of the largest loop, in float32.</summary>

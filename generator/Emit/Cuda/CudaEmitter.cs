@@ -163,7 +163,7 @@ public sealed class CudaEmitter
     private List<SimdNode> Scalars(IEnumerable<SimdNode> nodes)
     {
         var needed = new HashSet<int>();
-        var open = new Stack<int>(nodes.SelectMany(SimdTree.Statements).SelectMany(s => SimdTree.Uses(s.Node)));
+        var open = new Stack<int>(SimdTree.Uses(nodes));
         while (open.Count > 0)
         {
             var value = open.Pop();

@@ -41,7 +41,7 @@ internal sealed class CudaFission
 
     public static LoopNode Sequence(IEnumerable<SimdNode> nodes) => new LoopNode.Sequence(nodes.Select(Node).ToEquatableArray());
 
-    private static LoopNode Node(SimdNode node) => node is SimdLoop loop ? new LoopNode.Loop(loop.Variable.Id, Sequence(loop.Body)) : ((SimdStatement)node).Node;
+    private static LoopNode Node(SimdNode node) => node is SimdLoop loop ? new LoopNode.Loop(loop.Variable.Id, Sequence(loop.Body), loop.When) : ((SimdStatement)node).Node;
 
     private IReadOnlyList<SimdNode> Split(SimdLoop root)
     {
@@ -186,7 +186,7 @@ internal sealed class CudaFission
             var before = pieces[pieces.Count - 1];
             var own = new HashSet<int>(SimdTree.Statements(loop).Select(s => s.Node).OfType<LoopNode.Initialise>().Select(i => i.Buffer));
             var after = new List<SimdNode>();
-            var adding = new SimdLoop(owner.NewLoop(loop.Variable, IteratorType.Reduction, isVector: true));
+            var adding = new SimdLoop(owner.NewLoop(loop.Variable, IteratorType.Reduction, isVector: true), loop.When);
             foreach (var combine in SimdTree.Statements(loop).Select(s => s.Node).OfType<LoopNode.Combine>().GroupBy(c => c.Buffer).Select(g => g.First()).ToArray())
             {
                 if (Buffer(combine.Buffer).Scope != BufferScope.Register || own.Contains(combine.Buffer))
@@ -242,7 +242,7 @@ internal sealed class CudaFission
         {
             // What a later piece uses of an earlier one, and cannot be computed again, is kept.
             for (var i = 0; i < pieces.Count; i++)
-                Require(i, SimdTree.Statements(pieces[i]).SelectMany(s => SimdTree.Uses(s.Node)));
+                Require(i, SimdTree.Uses(pieces[i]));
             var nests = new List<SimdNode>();
             for (var i = 0; i < pieces.Count; i++)
             {
@@ -310,7 +310,7 @@ internal sealed class CudaFission
                 body.Add(new SimdStatement(Rename(statement.Node, loops, renamed)));
             }
 
-            foreach (var value in SimdTree.Statements(pieces[piece]).SelectMany(s => SimdTree.Uses(s.Node)).ToArray())
+            foreach (var value in SimdTree.Uses(pieces[piece]).ToArray())
                 Bring(value);
             body.AddRange(pieces[piece].Select(n => Rename(n, loops, renamed)));
             foreach (var value in kept)
@@ -326,7 +326,8 @@ internal sealed class CudaFission
             if (node is SimdStatement statement)
                 return new SimdStatement(Rename(statement.Node, loops, renamed));
             var loop = (SimdLoop)node;
-            return new SimdLoop(loop.Variable) { Body = loop.Body.Select(n => Rename(n, loops, renamed)).ToList() };
+            var when = loop.When is { } condition && renamed.TryGetValue(condition.Value, out var other) ? condition with { Value = other } : loop.When;
+            return new SimdLoop(loop.Variable, when) { Body = loop.Body.Select(n => Rename(n, loops, renamed)).ToList() };
         }
 
         private LoopNode Rename(LoopNode node, Dictionary<int, int> loops, Dictionary<int, int> renamed)

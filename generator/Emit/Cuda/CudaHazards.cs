@@ -57,11 +57,15 @@ internal sealed class CudaHazards
     /// <summary>Decides on the barriers of a list that all threads run, given what has been touched since the last one; returns the same for what follows.</summary>
     private HashSet<Access> Walk(HashSet<Access> before, List<SimdNode> nodes, SimdGate known)
     {
-        var open = before;
+        var (open, entered) = (before, before);
         var reductions = new HashSet<int>(method.Reductions(nodes));
         for (var i = 0; i < nodes.Count; i++)
         {
-            open = nodes[i] is SimdLoop loop && method.IsUniform(loop) ? Uniform(open, loop, loop.Gate.Contains(known) ? known : loop.Gate) : Step(open, nodes[i], known);
+            // What is done instead of the loop before comes after what stood before that.
+            var isInstead = i > 0 && nodes[i] is SimdLoop { When: { } when } && nodes[i - 1] is SimdLoop { When: { } other } && when.IsOpposite(other) && !reductions.Contains(i - 1);
+            var start = isInstead ? entered : open;
+            var after = nodes[i] is SimdLoop loop && method.IsUniform(loop) ? Uniform(start, loop, loop.Gate.Contains(known) ? known : loop.Gate) : Step(start, nodes[i], known);
+            (entered, open) = (start, isInstead ? [.. open, .. after] : after);
             if (reductions.Contains(i))
                 open = [];
         }

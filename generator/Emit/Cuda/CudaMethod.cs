@@ -165,16 +165,21 @@ internal sealed partial class CudaMethod
             {
                 if (node is SimdLoop loop)
                 {
+                    if (loop.When is { } when)
+                        Use(when.Value, list);
                     Survey([loop.Body]);
                     continue;
                 }
 
                 foreach (var value in SimdTree.Uses(((SimdStatement)node).Node))
-                {
-                    uses[value] = uses.TryGetValue(value, out var count) ? count + 1 : 1;
-                    useLists[value] = list;
-                }
+                    Use(value, list);
             }
+    }
+
+    private void Use(int value, List<SimdNode> list)
+    {
+        uses[value] = uses.TryGetValue(value, out var count) ? count + 1 : 1;
+        useLists[value] = list;
     }
 
     /// <summary>The items, each a thread's or a block's.</summary>
@@ -253,14 +258,17 @@ internal sealed partial class CudaMethod
     {
         if (node is SimdLoop loop)
         {
-            if (node.Gate.Contains(known))
-            {
-                Loop(loop, place, known);
-                return;
-            }
-
-            using (writer.Block($"if ({Condition(node.Gate)})"))
-                Loop(loop, place, node.Gate);
+            var conditions = new List<string>();
+            if (loop.When is { } when)
+                conditions.Add((when.IsNegated ? "!" : "") + Value(when.Value, named: true).Operand);
+            if (!node.Gate.Contains(known))
+                conditions.Insert(0, conditions.Count > 0 && node.Gate.Numbers().Count() > 1 ? $"({Condition(node.Gate)})" : Condition(node.Gate));
+            var within = node.Gate.Contains(known) ? known : node.Gate;
+            if (conditions.Count == 0)
+                Loop(loop, place, within);
+            else
+                using (writer.Block($"if ({string.Join(" && ", conditions)})"))
+                    Loop(loop, place, within);
             return;
         }
 

@@ -68,7 +68,7 @@ internal sealed class CudaNest
     private SimdLoop? Inner(List<SimdNode> body)
     {
         var loops = body.OfType<SimdLoop>().ToArray();
-        if (loops.Length != 1 || loops[0].Variable.Iterator == IteratorType.Segment || body.Any(n => n is SimdStatement { Defines: < 0 }))
+        if (loops.Length != 1 || loops[0].When is not null || loops[0].Variable.Iterator == IteratorType.Segment || body.Any(n => n is SimdStatement { Defines: < 0 }))
             return null;
         return SimdTree.Statements(loops[0]).All(s => IsApart(s.Node, loops[0].Variable.Id, loops[0])) ? loops[0] : null;
     }

@@ -21,7 +21,7 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
         var joined = new List<CudaOnline>();
         foreach (var first in nodes.OfType<SimdLoop>().Where(isLane).ToArray())
             foreach (var max in first.Body.OfType<SimdStatement>().Select(s => s.Node).OfType<LoopNode.Combine>().Where(c => c is { Monoid: Monoid.Max, Predicate: null }).ToArray())
-                foreach (var second in nodes.Skip(nodes.IndexOf(first) + 1).OfType<SimdLoop>().Where(l => isLane(l) && l.Variable.Extent == first.Variable.Extent).ToArray())
+                foreach (var second in nodes.Skip(nodes.IndexOf(first) + 1).OfType<SimdLoop>().Where(l => isLane(l) && l.Variable.Extent == first.Variable.Extent && l.When == first.When).ToArray())
                     if (program.Buffers[max.Buffer].Kind == ElementKind.Real && SumOf(program, nodes, max, first, second) is { } sum)
                     {
                         joined.Add(new(max.Buffer, ((LoopNode.Combine)sum.Node).Buffer, first.Variable.Extent));
@@ -87,7 +87,7 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
     /// <summary>Removes values that nothing uses any more.</summary>
     public static void Clean(List<SimdNode> body)
     {
-        while (body.RemoveAll(n => n is SimdStatement { Defines: >= 0 } s && !SimdTree.Statements(body).Any(u => SimdTree.Uses(u.Node).Contains(s.Defines))) > 0)
+        while (body.RemoveAll(n => n is SimdStatement { Defines: >= 0 } s && !SimdTree.Uses(body).Contains(s.Defines)) > 0)
         {
         }
     }

@@ -139,10 +139,11 @@ public unsafe ref struct KernelFrame
     /// <param name="isLanes">Whether iterations run in lanes, so that every block but the last must fill its vectors.</param>
     /// <param name="inner">The lengths of the loops inside that run in lanes, combined bit by bit: a multiple of the vector's lanes only where each of them is.</param>
     /// <param name="rows">The tensors whose rows the loops inside take in the stage's form.</param>
+    /// <param name="isUneven">Whether some iterations may cost much less than others: rows that a mask discards.</param>
     /// <typeparam name="TStage">The stage.</typeparam>
     /// <typeparam name="T">The compute type.</typeparam>
     /// <typeparam name="V">The machine's vector of it.</typeparam>
-    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true, nint inner = 0, ReadOnlySpan<int> rows = default)
+    public void ForEachBlock<TStage, T, V>(nint extent, nint elements = 1, int accumulators = 0, bool isLanes = true, nint inner = 0, ReadOnlySpan<int> rows = default, bool isUneven = false)
         where TStage : ILoopStage
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where V : struct, IVector<V, T>
@@ -165,7 +166,7 @@ public unsafe ref struct KernelFrame
         }
 
         fixed (KernelFrame* frame = &this)
-            ThreadTeam.Run(new BlockRun(frame, &RunBlock<TStage, T, V>, extent, size, blocks));
+            ThreadTeam.Run(new BlockRun(frame, &RunBlock<TStage, T, V>, extent, size, blocks, isUneven));
     }
 
     /// <summary>The sum of an accumulator's partial results, in the order of the blocks.</summary>

@@ -44,6 +44,10 @@ public readonly unsafe struct StoredRows<T>
         return ref *StoredMemory.Row<T, V>(buffer, start, converted, length, form);
     }
 
+    /// <summary>The row that begins at element <paramref name="start"/>, which was the last to be read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref T Again(nint start) => ref Write(start);
+
     /// <summary>The row that begins at element <paramref name="start"/>, to be written whole.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref T Write(nint start)

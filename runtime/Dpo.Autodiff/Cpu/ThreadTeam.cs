@@ -11,23 +11,33 @@ internal unsafe struct BlockRun(
     delegate*<KernelFrame*, nint, nint, int, void> stage,
     nint extent,
     nint size,
-    int blocks)
+    int blocks,
+    bool isUneven)
 {
     private readonly int launcher = Environment.CurrentManagedThreadId;
     private nint failure;
+    private int taken;
 
     internal readonly int Blocks => blocks;
 
-    /// <summary>The blocks of one member of the team: neighbours, so that each member reads one stretch of memory.</summary>
+    /// <summary>
+    /// The blocks of one member of the team: neighbours, so that each member reads one stretch of memory; where some cost much less than
+    /// others, whichever come next.
+    /// </summary>
     internal void RunShare(int member, int members)
     {
         try
         {
-            var last = (int)((long)blocks * (member + 1) / members);
-            for (var block = (int)((long)blocks * member / members); block < last; block++)
+            if (isUneven)
             {
-                var begin = block * size;
-                stage(frame, begin, nint.Min(begin + size, extent), block);
+                for (var block = Interlocked.Increment(ref taken) - 1; block < blocks; block = Interlocked.Increment(ref taken) - 1)
+                    RunBlock(block);
+            }
+            else
+            {
+                var last = (int)((long)blocks * (member + 1) / members);
+                for (var block = (int)((long)blocks * member / members); block < last; block++)
+                    RunBlock(block);
             }
         }
         catch (Exception exception)
@@ -45,6 +55,12 @@ internal unsafe struct BlockRun(
         // Streamed stores are not ordered with others: they must be done before the team's barrier says so.
         if (Sse.IsSupported)
             Sse.StoreFence();
+    }
+
+    private readonly void RunBlock(int block)
+    {
+        var begin = block * size;
+        stage(frame, begin, nint.Min(begin + size, extent), block);
     }
 
     internal readonly void ThrowFailure()

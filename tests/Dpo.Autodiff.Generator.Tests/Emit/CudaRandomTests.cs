@@ -83,7 +83,7 @@ public class CudaRandomTests
 
     private static LoopProgram Loops(int seed)
     {
-        var program = RandomLoweredProgram.Of(seed, 3 + (seed % 25));
+        var program = RandomLoweredProgram.Of(seed, 3 + (seed % 25), isMasked: seed % 2 == 1);
         return Scheduler.Run(program, program.Name);
     }
 

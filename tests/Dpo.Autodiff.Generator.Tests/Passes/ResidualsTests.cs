@@ -16,7 +16,7 @@ public class ResidualsTests
         var (kept, donated) = (0, 0);
         for (var seed = 0; seed < Seeds; seed++)
         {
-            var forward = Differentiable(RandomLoweredProgram.Of(seed, 3 + (seed % 25)));
+            var forward = Differentiable(RandomLoweredProgram.Of(seed, 3 + (seed % 25), isMasked: seed % 2 == 1));
             if (!forward.Outputs.Any(o => o.Differentiable))
                 continue;
             try

@@ -30,14 +30,16 @@ internal sealed class RandomLoweredProgram
     private readonly ProgramBuilder builder = new("random");
     private readonly List<int> variables = [];
 
+    private bool isMasked;
+
     private RandomLoweredProgram(int seed) => random = new Random(seed);
 
     public static IReadOnlyDictionary<string, double> Parameters { get; } = new Dictionary<string, double> { ["beta"] = 0.75 };
 
-    /// <summary>A program of about that many equations.</summary>
-    public static Program Of(int seed, int equations)
+    /// <summary>A program of about that many equations; a masked one has values of whole rows that conditions discard.</summary>
+    public static Program Of(int seed, int equations, bool isMasked = false)
     {
-        var program = new RandomLoweredProgram(seed);
+        var program = new RandomLoweredProgram(seed) { isMasked = isMasked };
         for (var i = 0; i < 3; i++)
             program.Input((ElementKind)(i % 3), program.Shape(3));
         for (var i = 0; i < equations; i++)
@@ -130,8 +132,31 @@ internal sealed class RandomLoweredProgram
             variables.Add(variable);
     }
 
+    /// <summary>A value where a condition on some of its axes holds, 0 (or a value) elsewhere; often what is reduced then, and its parts.</summary>
+    private void Mask()
+    {
+        var x = Some(ElementKind.Real);
+        if (TypeOf(x).Rank == 0)
+            return;
+        var conditions = variables.Where(v => TypeOf(v).Kind == ElementKind.Boolean && TypeOf(v).Rank < TypeOf(x).Rank).OrderBy(_ => random.Next());
+        var mask = conditions.Select(c => Spread(c, TypeOf(x).Extents)).FirstOrDefault(s => s is not null)
+            ?? Spread(Input(ElementKind.Boolean, TypeOf(x).Extents.Take(random.Next(TypeOf(x).Rank)).ToArray()), TypeOf(x).Extents)!.Value;
+        var other = random.Next(4) == 0 ? Partner(ElementKind.Real, TypeOf(x).Extents) : Atom.Literal(0);
+        Add(random.Next(3) > 0
+            ? builder.Emit(Primitive.Where, Atom.Variable(mask), Atom.Variable(x), other)
+            : builder.Emit(Primitive.Where, Atom.Variable(mask), other, Atom.Variable(x)));
+        if (TypeOf(variables[^1]) is { Rank: > 0, Kind: ElementKind.Real } && random.Next(2) == 0)
+            Add(builder.Emit(Pick([Primitive.Sum, Primitive.Sum, Primitive.Max]), Positions(variables[^1]), Atom.Variable(variables[^1])));
+    }
+
     private void Step()
     {
+        if (isMasked && random.Next(3) == 0)
+        {
+            Mask();
+            return;
+        }
+
         switch (random.Next(25))
         {
             case 0 or 1:

@@ -146,15 +146,22 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
-                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
                 var labelValue = label[token];
                 var v1 = V.Condition(labelValue != -100L);
                 sum18.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                    OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
+                }
                 var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V, L>(vocabCount, ref logitsRow, ref sum6, max2Value);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow2 = ref logitsRows.Again(token * vocabCount);
+                    OverVocab1<T, V, L>(vocabCount, ref logitsRow2, ref sum6, max2Value);
+                }
                 var v9 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v9Index = frame.InRange(1, v9, vocabCount, V.AnyLane(v1));
                 var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v9Index + token * vocabCount) : default) - max2Value) - V.Log(V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6)));
@@ -180,7 +187,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, V max2Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, V max2Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -189,8 +196,8 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                L.Prefetch(ref logitsRow, vocab + vocabCount);
-                sum6.Add(V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max2Value), count);
+                L.Prefetch(ref logitsRow2, vocab + vocabCount);
+                sum6.Add(V.Exp(L.Load<T, V>(ref logitsRow2, vocab, count) - max2Value), count);
             }
             sum6Total = sum6;
         }
@@ -250,19 +257,26 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
-                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
                 var labelValue = label[token];
                 var v1 = V.Condition(labelValue != -100L);
                 sum19.Add(v1 & V.Create(1), 1);
                 var max3 = V.Create(double.NegativeInfinity);
-                OverVocab0<T, V, L>(vocabCount, ref max3, ref logitsRow);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                    OverVocab0<T, V, L>(vocabCount, ref max3, ref logitsRow);
+                }
                 var max3Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3);
                 if (needsLogits)
                 {
                     global::System.Runtime.CompilerServices.Unsafe.Add(ref max3All, token) = V.Element(max3Value, 0);
                 }
                 var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V, L>(vocabCount, ref logitsRow, ref sum7, max3Value);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow2 = ref logitsRows.Again(token * vocabCount);
+                    OverVocab1<T, V, L>(vocabCount, ref logitsRow2, ref sum7, max3Value);
+                }
                 var sum7Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum7));
                 if (needsLogits)
                 {
@@ -293,7 +307,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, V max3Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, V max3Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -302,8 +316,8 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                L.Prefetch(ref logitsRow, vocab + vocabCount);
-                sum7.Add(V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max3Value), count);
+                L.Prefetch(ref logitsRow2, vocab + vocabCount);
+                sum7.Add(V.Exp(L.Load<T, V>(ref logitsRow2, vocab, count) - max3Value), count);
             }
             sum7Total = sum7;
         }
@@ -333,21 +347,31 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             var v25 = -v24;
             for (var token = begin; token < end; token++)
             {
-                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
-                ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
-                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 var labelValue = label[token];
                 var max3AllValue = V.Broadcast(ref max3All, token);
                 var v32 = v24 / V.Broadcast(ref sum7All, token);
                 var v20 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v18 = V.Condition(labelValue != -100L);
-                OverVocab0<T, V, L>(vocabCount, v20, v25, ref logitsRow, max3AllValue, v32, v18, ref dLogitsOutRow, streamsDLogitsOutRow);
-                dLogitsOutRows.Flush<V>(token * vocabCount);
+                if (V.AnyLane(v18))
+                {
+                    ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                    ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
+                    var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
+                    OverVocab0<T, V, L>(vocabCount, v20, v25, ref logitsRow, max3AllValue, v32, ref dLogitsOutRow, streamsDLogitsOutRow);
+                    dLogitsOutRows.Flush<V>(token * vocabCount);
+                }
+                if (!V.AnyLane(v18))
+                {
+                    ref var dLogitsOutRow2 = ref dLogitsOutRows.Write(token * vocabCount);
+                    var streamsDLogitsOutRow2 = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow2);
+                    OverVocab1<T, V, L>(vocabCount, ref dLogitsOutRow2, streamsDLogitsOutRow2);
+                    dLogitsOutRows.Flush<V>(token * vocabCount);
+                }
             }
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V, L>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, V v18, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -355,8 +379,21 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                var v34 = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max3AllValue) * v32);
-                L.Store(V.Where(v18, v34, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+                var dLogits = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max3AllValue) * v32);
+                L.Store(dLogits, ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+            }
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T dLogitsOutRow2, bool streamsDLogitsOutRow2)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
+        {
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = L.Of(vocabCount - vocab, V.Count);
+                L.Store(V.Create(0), ref dLogitsOutRow2, vocab, count, streamsDLogitsOutRow2);
             }
         }
     }
@@ -383,10 +420,12 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         valueOut.Set(0, V.Element(value, 0));
     }
 
-    // kept1[token] = max[vocab](logits)
-    // kept2[token] = sum[vocab](exp(logits - kept1))
-    // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
+    // max2[token] = max[vocab](logits)
+    // sum6[token] = sum[vocab](exp(logits - max2))
+    // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
     // kept3 = sum([label != -100])
+    // kept1[token] = where(label != -100, max2, 0)
+    // kept2[token] = where(label != -100, sum6, 0)
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
         public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
@@ -404,22 +443,29 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
             var sum17 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
-                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
                 var labelValue = label[token];
                 var v1 = V.Condition(labelValue != -100L);
                 kept3.Add(v1 & V.Create(1), 1);
                 var max2 = V.Create(double.NegativeInfinity);
-                OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
-                var kept1 = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
-                global::System.Runtime.CompilerServices.Unsafe.Add(ref kept1Out, token) = V.Element(kept1, 0);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                    OverVocab0<T, V, L>(vocabCount, ref max2, ref logitsRow);
+                }
+                var max2Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max2);
+                global::System.Runtime.CompilerServices.Unsafe.Add(ref kept1Out, token) = V.Element(V.Where(v1, max2Value, V.Create(0)), 0);
                 var sum6 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                OverVocab1<T, V, L>(vocabCount, ref logitsRow, ref sum6, kept1);
-                var kept2 = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6));
-                global::System.Runtime.CompilerServices.Unsafe.Add(ref kept2Out, token) = V.Element(kept2, 0);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow2 = ref logitsRows.Again(token * vocabCount);
+                    OverVocab1<T, V, L>(vocabCount, ref logitsRow2, ref sum6, max2Value);
+                }
                 var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v10Index = frame.InRange(1, v10, vocabCount, V.AnyLane(v1));
-                var v14 = ((V.AnyLane(v1) ? logits.Broadcast<V>(v10Index + token * vocabCount) : default) - kept1) - V.Log(kept2);
-                sum17.Add(V.Where(v1, -v14, V.Create(0)), 1);
+                var v12 = (V.AnyLane(v1) ? logits.Broadcast<V>(v10Index + token * vocabCount) : default) - max2Value;
+                var sum6Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum6));
+                sum17.Add(V.Where(v1, -(v12 - V.Log(sum6Value)), V.Create(0)), 1);
+                global::System.Runtime.CompilerServices.Unsafe.Add(ref kept2Out, token) = V.Element(V.Where(v1, sum6Value, V.Create(0)), 0);
             }
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(kept3, ref frame.Partial(0, block));
             global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum17, ref frame.Partial(1, block));
@@ -441,7 +487,7 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, V kept1)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum6Total, V max2Value)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -450,8 +496,8 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                L.Prefetch(ref logitsRow, vocab + vocabCount);
-                sum6.Add(V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - kept1), count);
+                L.Prefetch(ref logitsRow2, vocab + vocabCount);
+                sum6.Add(V.Exp(L.Load<T, V>(ref logitsRow2, vocab, count) - max2Value), count);
             }
             sum6Total = sum6;
         }
@@ -497,21 +543,31 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             var v8 = -v7;
             for (var token = begin; token < end; token++)
             {
-                ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
-                ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
-                var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
                 var labelValue = label[token];
                 var kept1Value = kept1.Broadcast<V>(token);
                 var v15 = v7 / kept2.Broadcast<V>(token);
                 var v3 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
                 var v1 = V.Condition(labelValue != -100L);
-                OverVocab0<T, V, L>(vocabCount, v3, v8, ref logitsRow, kept1Value, v15, v1, ref dLogitsOutRow, streamsDLogitsOutRow);
-                dLogitsOutRows.Flush<V>(token * vocabCount);
+                if (V.AnyLane(v1))
+                {
+                    ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
+                    ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
+                    var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
+                    OverVocab0<T, V, L>(vocabCount, v3, v8, ref logitsRow, kept1Value, v15, ref dLogitsOutRow, streamsDLogitsOutRow);
+                    dLogitsOutRows.Flush<V>(token * vocabCount);
+                }
+                if (!V.AnyLane(v1))
+                {
+                    ref var dLogitsOutRow2 = ref dLogitsOutRows.Write(token * vocabCount);
+                    var streamsDLogitsOutRow2 = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow2);
+                    OverVocab1<T, V, L>(vocabCount, ref dLogitsOutRow2, streamsDLogitsOutRow2);
+                    dLogitsOutRows.Flush<V>(token * vocabCount);
+                }
             }
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V, L>(nint vocabCount, long v3, V v8, ref T logitsRow, V kept1Value, V v15, V v1, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+        private static void OverVocab0<T, V, L>(nint vocabCount, long v3, V v8, ref T logitsRow, V kept1Value, V v15, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -519,8 +575,21 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                var v17 = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - kept1Value) * v15);
-                L.Store(V.Where(v1, v17, V.Create(0)), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+                var dLogits = V.Where(V.IsEqual(vocab, v3), v8, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - kept1Value) * v15);
+                L.Store(dLogits, ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+            }
+        }
+
+        [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T dLogitsOutRow2, bool streamsDLogitsOutRow2)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
+        {
+            for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
+            {
+                var count = L.Of(vocabCount - vocab, V.Count);
+                L.Store(V.Create(0), ref dLogitsOutRow2, vocab, count, streamsDLogitsOutRow2);
             }
         }
     }
@@ -800,11 +869,14 @@ static partial class C
                         if (dpo_thread() == 0)
                             sum18Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max2Part;
-                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                        if (v1)
                         {
-                            real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
-                            max2Part.add(logitsFew);
+                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                            {
+                                real logitsFew[width];
+                                dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
+                                max2Part.add(logitsFew);
+                            }
                         }
                         const dpo_logsumexp max2Whole = dpo_block_logsumexp(max2Part);
                         const real max2 = dpo_isnan(max2Whole.sum) ? max2Whole.sum : max2Whole.max;
@@ -907,11 +979,14 @@ static partial class C
                         if (dpo_thread() == 0)
                             sum19Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max3Part;
-                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                        if (v1)
                         {
-                            real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
-                            max3Part.add(logitsFew);
+                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                            {
+                                real logitsFew[width];
+                                dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
+                                max3Part.add(logitsFew);
+                            }
                         }
                         const dpo_logsumexp max3Whole = dpo_block_logsumexp(max3Part);
                         const real max3 = dpo_isnan(max3Whole.sum) ? max3Whole.sum : max3Whole.max;
@@ -958,6 +1033,7 @@ static partial class C
                 DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
                     constexpr int width = dpo_widest<STORE_logits, STORE_d_logits>();
+                    constexpr int width2 = dpo_widest<STORE_d_logits>();
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real sum19Value = sum19[0];
                     const real v24 = d_ValueValue / sum19Value;
@@ -970,22 +1046,42 @@ static partial class C
                         const real max3AllValue = max3All[token];
                         const real sum7AllValue = sum7All[token];
                         const real v32 = v24 / sum7AllValue;
-                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                        if (v18)
                         {
-                            real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
-                            real d_logitsFew[width];
-                            #pragma unroll
-                            for (int k = 0; k < width; k++)
+                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                             {
-                                const long long vocab = first + k;
-                                if (vocab >= 0 && vocab < vocabSize)
+                                real logitsFew[width];
+                                dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                                real d_logitsFew[width];
+                                #pragma unroll
+                                for (int k = 0; k < width; k++)
                                 {
-                                    const real logitsValue = logitsFew[k];
-                                    d_logitsFew[k] = v18 ? (((v20 == vocab) ? v25 : (real)0) + (dpo_exp(logitsValue - max3AllValue) * v32)) : (real)0;
+                                    const long long vocab = first + k;
+                                    if (vocab >= 0 && vocab < vocabSize)
+                                    {
+                                        const real logitsValue = logitsFew[k];
+                                        d_logitsFew[k] = ((v20 == vocab) ? v25 : (real)0) + (dpo_exp(logitsValue - max3AllValue) * v32);
+                                    }
                                 }
+                                dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
                             }
-                            dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
+                        }
+                        if (!v18)
+                        {
+                            for (long long first = dpo_first(d_logits + token * vocabSize) + dpo_thread() * width2; first < vocabSize; first += dpo_threads() * width2)
+                            {
+                                real d_logitsFew[width2];
+                                #pragma unroll
+                                for (int k = 0; k < width2; k++)
+                                {
+                                    const long long vocab = first + k;
+                                    if (vocab >= 0 && vocab < vocabSize)
+                                    {
+                                        d_logitsFew[k] = (real)0;
+                                    }
+                                }
+                                dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
+                            }
                         }
                     }
                 }
@@ -1038,10 +1134,12 @@ static partial class C
                 #define STORE_Value real
                 #endif
 
-                // kept1[token] = max[vocab](logits)
-                // kept2[token] = sum[vocab](exp(logits - kept1))
-                // sum17 = sum(where(label != -100, log(kept2) + kept1 - logits[token, where(label == -100, 0, label)], 0))
+                // max2[token] = max[vocab](logits)
+                // sum6[token] = sum[vocab](exp(logits - max2))
+                // sum17 = sum(where(label != -100, log(sum6) + max2 - logits[token, where(label == -100, 0, label)], 0))
                 // kept3 = sum([label != -100])
+                // kept1[token] = where(label != -100, max2, 0)
+                // kept2[token] = where(label != -100, sum6, 0)
                 // A block for each of [token], 32 to 512 threads for vocab.
                 DPO_KERNEL(CrossEntropyValueAndResiduals0_stage1)(const STORE_logits *logits, const STORE_label *label, real *kept1, real *kept2, real *kept3Parts, real *sum17Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
                 {
@@ -1055,19 +1153,20 @@ static partial class C
                         if (dpo_thread() == 0)
                             kept3Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max2Part;
-                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                        if (v1)
                         {
-                            real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
-                            max2Part.add(logitsFew);
+                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                            {
+                                real logitsFew[width];
+                                dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew, dpo_lowest((real)0));
+                                max2Part.add(logitsFew);
+                            }
                         }
                         const dpo_logsumexp max2Whole = dpo_block_logsumexp(max2Part);
                         const real max2 = dpo_isnan(max2Whole.sum) ? max2Whole.sum : max2Whole.max;
                         const real sum6 = dpo_isfinite(max2) || vocabSize == 0 ? max2Whole.sum : dpo_nan((real)0);
                         if (dpo_thread() == 0)
-                            kept1[token] = max2;
-                        if (dpo_thread() == 0)
-                            kept2[token] = sum6;
+                            kept1[token] = v1 ? max2 : (real)0;
                         const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
                         const bool v10Exists = v10 >= 0 && v10 < vocabSize;
                         if (v1 && !v10Exists)
@@ -1075,6 +1174,8 @@ static partial class C
                         const real logitsValue = v1 ? (v10Exists ? dpo_load(logits, token * vocabSize + v10) : dpo_nan((real)0)) : (real)0;
                         if (dpo_thread() == 0)
                             sum17Part.add(v1 ? (-((logitsValue - max2) - dpo_log(sum6))) : (real)0);
+                        if (dpo_thread() == 0)
+                            kept2[token] = v1 ? sum6 : (real)0;
                     }
                     const real kept3Block = dpo_block_sum(kept3Part);
                     if (dpo_thread() == 0)
@@ -1143,6 +1244,7 @@ static partial class C
                 DPO_KERNEL(CrossEntropyGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, const real *kept1, const real *kept2, const real *kept3, STORE_d_logits *d_logits, long long tokenSize, long long vocabSize, double absentUpstream)
                 {
                     constexpr int width = dpo_widest<STORE_logits, STORE_d_logits>();
+                    constexpr int width2 = dpo_widest<STORE_d_logits>();
                     const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
                     const real kept3Value = kept3[0];
                     const real v7 = d_ValueValue / kept3Value;
@@ -1155,22 +1257,42 @@ static partial class C
                         const real kept1Value = kept1[token];
                         const real kept2Value = kept2[token];
                         const real v15 = v7 / kept2Value;
-                        for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                        if (v1)
                         {
-                            real logitsFew[width];
-                            dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
-                            real d_logitsFew[width];
-                            #pragma unroll
-                            for (int k = 0; k < width; k++)
+                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                             {
-                                const long long vocab = first + k;
-                                if (vocab >= 0 && vocab < vocabSize)
+                                real logitsFew[width];
+                                dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
+                                real d_logitsFew[width];
+                                #pragma unroll
+                                for (int k = 0; k < width; k++)
                                 {
-                                    const real logitsValue = logitsFew[k];
-                                    d_logitsFew[k] = v1 ? (((v3 == vocab) ? v8 : (real)0) + (dpo_exp(logitsValue - kept1Value) * v15)) : (real)0;
+                                    const long long vocab = first + k;
+                                    if (vocab >= 0 && vocab < vocabSize)
+                                    {
+                                        const real logitsValue = logitsFew[k];
+                                        d_logitsFew[k] = ((v3 == vocab) ? v8 : (real)0) + (dpo_exp(logitsValue - kept1Value) * v15);
+                                    }
                                 }
+                                dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
                             }
-                            dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
+                        }
+                        if (!v1)
+                        {
+                            for (long long first = dpo_first(d_logits + token * vocabSize) + dpo_thread() * width2; first < vocabSize; first += dpo_threads() * width2)
+                            {
+                                real d_logitsFew[width2];
+                                #pragma unroll
+                                for (int k = 0; k < width2; k++)
+                                {
+                                    const long long vocab = first + k;
+                                    if (vocab >= 0 && vocab < vocabSize)
+                                    {
+                                        d_logitsFew[k] = (real)0;
+                                    }
+                                }
+                                dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
+                            }
                         }
                     }
                 }
