@@ -118,7 +118,7 @@ file sealed class CrossEntropyValue0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var valueOut = frame.Reals<T>(2);
         ref var sum17 = ref frame.Real<T>(5);
         ref var sum18 = ref frame.Real<T>(6);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0]);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0], isUneven: true);
         sum18 = T.CreateTruncating(frame.Sum(0));
         sum17 = T.CreateTruncating(frame.Sum(1));
         var sum17Value = V.Broadcast(ref sum17, 0);
@@ -222,12 +222,12 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var valueOut = frame.Reals<T>(3);
         ref var sum18 = ref frame.Real<T>(9);
         ref var sum19 = ref frame.Real<T>(10);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0]);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0], isUneven: true);
         sum19 = T.CreateTruncating(frame.Sum(0));
         sum18 = T.CreateTruncating(frame.Sum(1));
         if (needsLogits)
         {
-            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 4]);
+            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 4], isUneven: true);
         }
         var sum18Value = V.Broadcast(ref sum18, 0);
         var sum19Value = V.Broadcast(ref sum19, 0);
@@ -411,7 +411,7 @@ file sealed class CrossEntropyValueAndResiduals0 : global::Dpo.Autodiff.Cpu.ILoo
         var valueOut = frame.Reals<T>(2);
         ref var kept3Out = ref frame.Real<T>(5);
         ref var sum17 = ref frame.Real<T>(8);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0]);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0], isUneven: true);
         kept3Out = T.CreateTruncating(frame.Sum(0));
         sum17 = T.CreateTruncating(frame.Sum(1));
         var sum17Value = V.Broadcast(ref sum17, 0);
@@ -515,7 +515,7 @@ file sealed class CrossEntropyGradient0 : global::Dpo.Autodiff.Cpu.ILoopKernel
         var needsLogits = frame.Needs(0);
         if (needsLogits)
         {
-            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 6]);
+            frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 6], isUneven: true);
         }
     }
 
