@@ -4,7 +4,8 @@ namespace Dpo.Autodiff.Objectives;
 
 /// <summary>Advantages that no objective computes: a recursion over time is not one of its operations.</summary>
 /// <remarks>
-/// Those of groups are <see cref="PolicyGradient.GroupNormalised"/>, <see cref="PolicyGradient.LeaveOneOut"/> and, for groups of any size,
+/// Those of groups are <see cref="PolicyGradient.GroupNormalised"/>, <see cref="PolicyGradient.LeaveOneOut"/>, <see cref="PolicyGradient.LengthWeighted"/>,
+/// <see cref="PolicyGradient.BestOfGroup"/>, of tokens <see cref="TokenPolicyGradient.OptimalTokenAdvantage"/>, and for groups of any size
 /// <see cref="TokenPolicyGradient.GroupNormalised"/>.
 /// </remarks>
 public static class Advantages

@@ -41,6 +41,33 @@ public static partial class PolicyGradient
         return scale ? centred / (reward.std([1], keepdim: true) + 1e-4) : centred;
     }
 
+    /// <summary>
+    /// Each reward less the optimal baseline of its group, the mean of rewards weighted by the lengths of the responses, along the last axis (OPO, Hao et al. 2025).
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor LengthWeighted(Tensor reward, Tensor length) =>
+        reward - (length * reward).sum([1], keepdim: true) / length.sum([1], keepdim: true);
+
+    /// <summary>
+    /// By how much the best sample of its group leads the next, and 0 for the others, along the last axis: what pass@k rewards, as verl has it. Scaled, it is
+    /// divided by the group's standard deviation plus 1e-6.
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor BestOfGroup(Tensor reward, bool scale)
+    {
+        var (best, _) = reward.topk(2, 1);
+        var isBest = arange(reward.size(1)) == reward.argmax(1).unsqueeze(1);
+        var advantage = where(isBest, (best[.., 0] - best[.., 1]).unsqueeze(1), 0.0);
+        return scale ? advantage / (reward.std([1], keepdim: true) + 1e-6) : advantage;
+    }
+
+    /// <summary>
+    /// The optimal value of a prompt, estimated from the rewards of its samples from the reference, along the last axis: <c>beta log(mean(exp(reward / beta)))</c>
+    /// (A*-PO, Brantley et al. 2025).
+    /// </summary>
+    [ObjectiveFunction]
+    public static Tensor OptimalValue(Tensor reward, double beta = 0.5) => beta * ((reward / beta).logsumexp(-1) - Math.Log(reward.size(-1)));
+
     /// <summary>The value of one tensor and the gradient of another.</summary>
     [ObjectiveFunction]
     public static Tensor StraightThrough(Tensor value, Tensor gradient) => gradient - gradient.detach() + value.detach();

@@ -8,6 +8,7 @@ namespace Dpo.Autodiff.Objectives;
 /// <item><term><see cref="Reinforce"/></term><description>with a baseline (Williams 1992)</description></item>
 /// <item><term><see cref="Ppo"/></term><description>the clipped surrogate, with dual clipping</description></item>
 /// <item><term><see cref="Rloo"/></term><description>leave-one-out baseline of a group</description></item>
+/// <item><term><see cref="Opo"/></term><description>the optimal baseline of a group, weighted by lengths</description></item>
 /// <item><term><see cref="Grpo"/></term><description>rewards normalised within a group</description></item>
 /// <item><term><see cref="Gspo"/></term><description>the same with ratios per token of a sequence</description></item>
 /// <item><term><see cref="AStarPo"/></term><description>regression to advantages over the optimal value</description></item>
@@ -97,6 +98,23 @@ public static partial class PolicyGradient
         return (Preference.Mean(losses, normaliser), advantage);
     }
 
+    /// <summary>OPO, Hao et al. 2025: on the policy itself, REINFORCE whose baseline is the optimal one, see <see cref="LengthWeighted"/>.</summary>
+    /// <param name="policy">Sequence log-probabilities under the policy, [group sample].</param>
+    /// <param name="length">The number of tokens of each sample.</param>
+    /// <param name="reward">The reward of each sample.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of samples of the whole batch. Their number here where null.</param>
+    /// <returns>The loss, and the advantages [group sample].</returns>
+    [Objective]
+    public static (Tensor loss, Tensor advantage) Opo(
+        [Axes("group sample")] Tensor policy,
+        [Axes("group sample"), NoGrad] Tensor length,
+        [Axes("group sample"), NoGrad] Tensor reward,
+        [Axes(""), NoGrad] Tensor? normaliser = null)
+    {
+        var advantage = LengthWeighted(reward, length).detach();
+        return (-Preference.Mean(advantage * policy, normaliser), advantage);
+    }
+
     /// <summary>
     /// GRPO, Shao et al. 2024, eq. 3, over whole sequences: advantages are rewards normalised within their group, and the k3 estimate of the
     /// divergence from the reference is added beta times.
@@ -159,7 +177,7 @@ public static partial class PolicyGradient
 
     /// <summary>
     /// A*-PO, Brantley et al. 2025: the mean of <c>(beta (policy - reference) - (reward - value))^2</c>, value the optimal one of the prompt, estimated
-    /// from samples of the reference.
+    /// from samples of the reference: <see cref="OptimalValue"/>.
     /// </summary>
     /// <param name="policy">Sequence log-probabilities under the policy, [sequence].</param>
     /// <param name="reference">... under the frozen reference.</param>

@@ -73,6 +73,56 @@ public static partial class PolicyGradientFromLogits
     }
 
     /// <summary>
+    /// DAPO of the tokens of high entropy alone, Wang et al. 2025 (beyond the 80/20 rule), as TRL has it: the others add nothing, and are counted all the same.
+    /// </summary>
+    /// <param name="logits">[sequence token vocab].</param>
+    /// <param name="labels">The token that the logits at the same place predict, [sequence token], int64.</param>
+    /// <param name="isToken">Whether it was sampled, [sequence token], Boolean.</param>
+    /// <param name="old">Log-probabilities of the tokens under the policy that sampled them, [sequence token].</param>
+    /// <param name="advantage">The advantage of each sequence, [sequence].</param>
+    /// <param name="threshold">The entropy from which on a token adds to the loss, a scalar tensor: <see cref="EntropyThreshold"/> of the whole batch.</param>
+    /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
+    /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
+    /// <param name="epsilonHigh">How far above 1.</param>
+    /// <param name="temperature">What logits are divided by: that of sampling.</param>
+    /// <returns>The loss, the shares of tokens whose ratios are clipped below, and above, the entropy per token, and the share of tokens that add to the loss.</returns>
+    [Objective]
+    public static (Tensor loss, Tensor clipLow, Tensor clipHigh, Tensor entropy, Tensor share) TopEntropy(
+        [Axes("sequence token vocab")] Tensor logits,
+        [Axes("sequence token")] Tensor labels,
+        [Axes("sequence token")] Tensor isToken,
+        [Axes("sequence token"), NoGrad] Tensor old,
+        [Axes("sequence"), NoGrad] Tensor advantage,
+        [Axes(""), NoGrad] Tensor threshold,
+        [Axes(""), NoGrad] Tensor? normaliser = null,
+        double epsilonLow = 0.2,
+        double epsilonHigh = 0.28,
+        double temperature = 1.0)
+    {
+        var policy = Tokens.LogProbability(logits, labels, isToken, temperature);
+        var entropy = Tokens.Entropy(logits / temperature).detach();
+        var isHighEntropy = entropy >= threshold;
+        var (losses, isLow, isHigh) = TokenPolicyGradient.Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
+        return (
+            Tokens.Mean(where(isHighEntropy, losses, 0.0), isToken, normaliser),
+            Tokens.Metric(isLow, isToken),
+            Tokens.Metric(isHigh, isToken),
+            Tokens.Metric(entropy, isToken),
+            Tokens.Metric(isHighEntropy.type_as(losses), isToken));
+    }
+
+    /// <summary>The entropy that a share of the tokens that count reaches, a scalar tensor: the quantile that <see cref="TopEntropy"/> takes, of the whole batch.</summary>
+    /// <param name="entropy">The entropy of each token's distribution, [sequence token]: <see cref="Tokens.Select"/> gives it.</param>
+    /// <param name="isToken">Whether a token counts, [sequence token], Boolean.</param>
+    /// <param name="share">The share of the tokens.</param>
+    public static Tensor EntropyThreshold(Tensor entropy, Tensor isToken, double share = 0.2)
+    {
+        using var noGradient = no_grad();
+        using var counted = entropy.masked_select(isToken);
+        return counted.quantile(1 - share);
+    }
+
+    /// <summary>
     /// PPO, Schulman et al. 2017, eq. 9: the clipped surrogate, the critic's loss, and a bonus for the entropy, with the dual clip of Ye et al. 2020.
     /// </summary>
     /// <param name="logits">[sequence token vocab].</param>

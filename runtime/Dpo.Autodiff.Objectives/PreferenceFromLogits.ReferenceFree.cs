@@ -13,6 +13,7 @@ public static partial class PreferenceFromLogits
     /// <param name="beta">The scale of the reward.</param>
     /// <param name="gammaBetaRatio">The margin aimed at, divided by beta.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="loss">The loss of the difference: the authors' code has the hinge too.</param>
     /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of pairs of the whole batch. Their number here where null.</param>
     /// <returns>The loss, rewards [pair], their mean margin and the accuracy, and the log-probabilities per token of the responses [pair].</returns>
     [Objective]
@@ -30,11 +31,12 @@ public static partial class PreferenceFromLogits
         double beta = 2.0,
         double gammaBetaRatio = 0.25,
         double labelSmoothing = 0.0,
+        PairLoss loss = PairLoss.Sigmoid,
         [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, average: true);
         var (chosen, rejected) = Halves(policy);
-        var losses = Preference.LabelSmoothed(beta * (chosen - rejected - gammaBetaRatio), labelSmoothing);
+        var losses = Preference.Loss(chosen - rejected - gammaBetaRatio, beta, labelSmoothing, loss);
         return WithMetrics(losses, beta * chosen, beta * rejected, policy, normaliser);
     }
 
@@ -84,6 +86,7 @@ public static partial class PreferenceFromLogits
     /// <param name="beta">The scale of the reward.</param>
     /// <param name="alpha">The weight of the negative log-likelihood.</param>
     /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="loss">The loss of the difference; the squared one is of log-probabilities per token.</param>
     /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
     [Objective]
@@ -102,14 +105,16 @@ public static partial class PreferenceFromLogits
         double beta = 0.1,
         double alpha = 1.0,
         double labelSmoothing = 0.0,
+        PairLoss loss = PairLoss.Sigmoid,
         [Axes(""), NoGrad] Tensor? pairNormaliser = null)
     {
         var tokens = Tokens.LogProbability(logits, labels, isCompletion);
-        var policy = tokens.sum([-1]);
-        var (chosenReward, rejectedReward) = Halves(beta * policy);
-        var losses = Preference.LabelSmoothed(chosenReward - rejectedReward, labelSmoothing);
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
-        return (loss + alpha * ChosenNll(tokens, isCompletion, normaliser), chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
+        var policy = loss == PairLoss.Square ? Tokens.PerSequence(tokens, isCompletion) : tokens.sum([-1]);
+        var (chosenPolicy, rejectedPolicy) = Halves(policy);
+        var (chosenReward, rejectedReward) = (beta * chosenPolicy, beta * rejectedPolicy);
+        var losses = Preference.Loss(chosenPolicy - rejectedPolicy, beta, labelSmoothing, loss);
+        var (mean, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
+        return (mean + alpha * ChosenNll(tokens, isCompletion, normaliser), chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
     }
 
     /// <summary>ORPO, Hong et al. 2024, eqs. 6 and 7: <see cref="Preference.Orpo"/> from logits.</summary>
@@ -191,6 +196,8 @@ public static partial class PreferenceFromLogits
     /// <param name="alpha">The weight of the negative log-likelihood, per token, of the gold responses.</param>
     /// <param name="gamma">The margin that TPO-L aims at.</param>
     /// <param name="lengthNormalised">TPO-L.</param>
+    /// <param name="labelSmoothing">The share of preferences that are taken to be flipped, below a half.</param>
+    /// <param name="loss">The loss of the difference; the squared one is of log-probabilities per token.</param>
     /// <param name="normaliser">What the likelihood's sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <param name="pairNormaliser">What the sum over pairs is divided by, a scalar tensor: their number in the whole batch. Their number here where null.</param>
     /// <inheritdoc cref="Ipo" path="/returns"/>
@@ -213,15 +220,18 @@ public static partial class PreferenceFromLogits
         double alpha = 1.0,
         double gamma = 0.5,
         bool lengthNormalised = false,
+        double labelSmoothing = 0.0,
+        PairLoss loss = PairLoss.Sigmoid,
         [Axes(""), NoGrad] Tensor? normaliser = null,
         [Axes(""), NoGrad] Tensor? pairNormaliser = null)
     {
-        var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, lengthNormalised);
-        var (chosenReward, rejectedReward) = Halves(beta * policy);
-        var reward = chosenReward - rejectedReward;
-        var losses = -logsigmoid(lengthNormalised ? reward - gamma : reward);
-        var (loss, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
+        var policy = Tokens.SequenceLogProbability(logits, labels, isCompletion, lengthNormalised || loss == PairLoss.Square);
+        var (chosenPolicy, rejectedPolicy) = Halves(policy);
+        var (chosenReward, rejectedReward) = (beta * chosenPolicy, beta * rejectedPolicy);
+        var difference = chosenPolicy - rejectedPolicy;
+        var losses = Preference.Loss(lengthNormalised ? difference - gamma / beta : difference, beta, labelSmoothing, loss);
+        var (mean, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs) = WithMetrics(losses, chosenReward, rejectedReward, policy, pairNormaliser);
         var nll = -Tokens.Mean(Tokens.LogProbability(goldLogits, goldLabels, isGold), isGold, normaliser);
-        return (loss + alpha * nll, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
+        return (mean + alpha * nll, chosen, rejected, margin, accuracy, chosenLogs, rejectedLogs);
     }
 }

@@ -31,7 +31,7 @@ public static partial class TokenPolicyGradient
         [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var (surrogate, isLow, isHigh) = Surrogate(Tokens.PerSequence(policy - old, isToken), advantage, epsilonLow, epsilonHigh);
-        var (losses, kl) = Penalised(OfEachToken(surrogate, policy), policy, reference, beta);
+        var (losses, kl) = Penalised(OfEachToken(surrogate, policy), policy, old, reference, beta);
         return WithMetrics(Tokens.SequenceMean(losses, isToken, normaliser), kl, OfEachToken(isLow, policy), OfEachToken(isHigh, policy), isToken);
     }
 

@@ -98,11 +98,31 @@ public static partial class TokenPolicyGradient
         return centred / (variance.sqrt().index_select(0, group) + 1e-4);
     }
 
-    private static (Tensor losses, Tensor kl) Penalised(Tensor losses, Tensor policy, Tensor? reference, double beta)
+    /// <summary>
+    /// Each token's return less the optimal baseline of its place, as verl has it (optimal token baseline): the mean over the group of the returns, weighted by
+    /// what each sample's score function varies up to there, the sum of <c>1 - 2 p + sum p^2</c> over its tokens so far; without gradient.
+    /// </summary>
+    /// <param name="returns">What each token's future is worth, [group sample token].</param>
+    /// <param name="policy">The log-probability of each token, [group sample token].</param>
+    /// <param name="collision">The sum of the squared probabilities of each token's distribution, [group sample token]: <see cref="Tokens.Collision"/>.</param>
+    /// <param name="isToken">Whether a token counts, [group sample token].</param>
+    [ObjectiveFunction]
+    public static Tensor OptimalTokenAdvantage(Tensor returns, Tensor policy, Tensor collision, Tensor isToken)
+    {
+        var variation = where(isToken, 1 - 2 * exp(policy) + collision, 0.0).cumsum(-1);
+        var weight = where(isToken, variation, 0.0);
+        var baseline = (weight * where(isToken, returns, 0.0)).sum([1], keepdim: true) / (weight.sum([1], keepdim: true) + 1e-8);
+        return where(isToken, returns - baseline, 0.0).detach();
+    }
+
+    // Weighted by the ratio to the policy that sampled, the estimate's gradient has no bias.
+    private static (Tensor losses, Tensor kl) Penalised(Tensor losses, Tensor policy, Tensor old, Tensor? reference, double beta, bool isUnbiased = false)
     {
         if (reference is null)
             return (losses, zeros_like(policy));
         var kl = PolicyGradient.Kl(policy, reference, KlEstimator.K3);
+        if (isUnbiased)
+            kl *= PolicyGradient.Ratio(policy - old);
         return (losses + beta * kl, kl);
     }
 

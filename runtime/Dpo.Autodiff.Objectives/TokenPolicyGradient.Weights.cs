@@ -17,6 +17,7 @@ public static partial class TokenPolicyGradient
     /// <param name="isToken">Whether a token counts, [sequence token], Boolean.</param>
     /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <param name="bound">The largest weight.</param>
+    /// <param name="lowerBound">The smallest one (verl: 1 - epsilon).</param>
     /// <returns>The loss, and the share of tokens whose weight is bounded while their advantage is positive.</returns>
     [Objective]
     public static (Tensor loss, Tensor clipHigh) Cispo(
@@ -25,11 +26,12 @@ public static partial class TokenPolicyGradient
         [Axes("sequence"), NoGrad] Tensor advantage,
         [Axes("sequence token")] Tensor isToken,
         [Axes(""), NoGrad] Tensor? normaliser = null,
-        double bound = 5.0)
+        double bound = 5.0,
+        double lowerBound = 0.0)
     {
         var ratio = PolicyGradient.Ratio(policy - old).detach();
         var isHigh = (ratio > bound) & (advantage.unsqueeze(-1) > 0);
-        var losses = -ratio.clamp_max(bound) * advantage.unsqueeze(-1) * policy;
+        var losses = -ratio.clamp(lowerBound, bound) * advantage.unsqueeze(-1) * policy;
         return (Tokens.Mean(losses, isToken, normaliser), Tokens.Metric(isHigh.type_as(ratio), isToken));
     }
 

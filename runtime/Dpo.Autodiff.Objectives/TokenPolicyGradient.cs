@@ -39,6 +39,7 @@ public static partial class TokenPolicyGradient
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
     /// <param name="delta">The largest ratio that counts for a negative advantage (two-sided clipping, INTELLECT-2): a dual clip.</param>
+    /// <param name="unbiasedKl">Multiplies the divergence's estimate by the ratio, so that its gradient is that of the divergence from the reference (DeepSeek-V3.2, 2025).</param>
     /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of sequences of the whole batch. Their number here where null.</param>
     /// <returns>The loss, the divergence, and the shares of tokens whose ratios are clipped below, above, and at all.</returns>
     [Objective]
@@ -52,10 +53,11 @@ public static partial class TokenPolicyGradient
         double epsilonLow = 0.2,
         double epsilonHigh = 0.2,
         double delta = double.PositiveInfinity,
+        bool unbiasedKl = false,
         [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
-        var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, reference, beta);
+        var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, old, reference, beta, unbiasedKl);
         return WithMetrics(Tokens.SequenceMean(losses, isToken, normaliser), kl, isLow, isHigh, isToken);
     }
 
@@ -72,6 +74,7 @@ public static partial class TokenPolicyGradient
     /// <param name="epsilonLow">How far below 1 the ratio counts.</param>
     /// <param name="epsilonHigh">How far above 1.</param>
     /// <param name="delta">The largest ratio that counts for a negative advantage (two-sided clipping, INTELLECT-2): a dual clip.</param>
+    /// <param name="unbiasedKl">Multiplies the divergence's estimate by the ratio, so that its gradient is that of the divergence from the reference (DeepSeek-V3.2, 2025).</param>
     /// <inheritdoc cref="Grpo" path="/returns"/>
     [Objective]
     public static (Tensor loss, Tensor kl, Tensor clipLow, Tensor clipHigh, Tensor clipRegion) Dapo(
@@ -84,10 +87,11 @@ public static partial class TokenPolicyGradient
         double beta = 0.04,
         double epsilonLow = 0.2,
         double epsilonHigh = 0.28,
-        double delta = double.PositiveInfinity)
+        double delta = double.PositiveInfinity,
+        bool unbiasedKl = false)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
-        var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, reference, beta);
+        var (losses, kl) = Penalised(DualClipped(surrogate, advantage.unsqueeze(-1), delta), policy, old, reference, beta, unbiasedKl);
         return WithMetrics(Tokens.Mean(losses, isToken, normaliser), kl, isLow, isHigh, isToken);
     }
 
@@ -120,7 +124,7 @@ public static partial class TokenPolicyGradient
         [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var (surrogate, isLow, isHigh) = Surrogate(policy - old, advantage.unsqueeze(-1), epsilonLow, epsilonHigh);
-        var (losses, kl) = Penalised(surrogate, policy, reference, beta);
+        var (losses, kl) = Penalised(surrogate, policy, old, reference, beta);
         return WithMetrics(Preference.Mean(where(isToken, losses, 0.0).sum([-1]) / maximalLength, normaliser), kl, isLow, isHigh, isToken);
     }
 
@@ -129,6 +133,7 @@ public static partial class TokenPolicyGradient
     /// <param name="reference">... under the frozen reference.</param>
     /// <param name="isToken">Whether a token counts, [sequence token], Boolean.</param>
     /// <param name="estimator">Which estimate.</param>
+    /// <param name="straightThrough">Takes the gradient of k2, which is the divergence's own in expectation, whatever the value.</param>
     /// <param name="normaliser">What the sum is divided by, a scalar tensor: the number of tokens of the whole batch. Their number here where null.</param>
     /// <returns>The mean over tokens, and each estimate [sequence token], 0 where a token does not count.</returns>
     [Objective]
@@ -137,9 +142,12 @@ public static partial class TokenPolicyGradient
         [Axes("sequence token"), NoGrad] Tensor reference,
         [Axes("sequence token")] Tensor isToken,
         KlEstimator estimator = KlEstimator.K3,
+        bool straightThrough = false,
         [Axes(""), NoGrad] Tensor? normaliser = null)
     {
         var estimate = PolicyGradient.Kl(policy, reference, estimator);
+        if (straightThrough)
+            estimate = PolicyGradient.StraightThrough(estimate, PolicyGradient.Kl(policy, reference, KlEstimator.K2));
         return (Tokens.Mean(estimate, isToken, normaliser), where(isToken, estimate, 0.0).detach());
     }
 }

@@ -44,6 +44,10 @@ public static partial class Tokens
         return -(exp(logs) * logs).sum([-1]);
     }
 
+    /// <summary>How likely two tokens of each distribution are the same, <c>sum p^2</c> over the last axis.</summary>
+    [ObjectiveFunction]
+    public static Tensor Collision(Tensor logits) => exp((2 * logits).logsumexp(-1) - 2 * logits.logsumexp(-1));
+
     /// <summary>How far the label's logit is above the largest other one, and 0 where a token does not count.</summary>
     [ObjectiveFunction]
     public static Tensor LabelMargin(Tensor logits, Tensor labels, Tensor isToken)

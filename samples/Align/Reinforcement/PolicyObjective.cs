@@ -128,6 +128,8 @@ internal sealed record PolicyObjective(string Name, string Summary, bool IsKlInL
         new("rloo-unclipped", "Ahmadian et al. 2024", true, false, i =>
             (TokenPolicyGradient.Fused.Rloo(i.Groups(i.Policy), i.Groups(i.Reference), i.Groups(i.Reward), i.Groups(i.IsToken), i.Beta).loss, null))
         { Beta = 0.05 },
+        new("opo", "Hao et al. 2025, the optimal baseline of a group", false, false, i =>
+            (PolicyGradient.Fused.Opo(i.Sequences(i.Policy), i.Groups(i.IsToken.sum(-1)), i.Groups(i.Reward)).loss, null)),
         new("a2po", "A*-PO, Brantley et al. 2025, the optimal value by samples of the reference", true, false, i =>
             (PolicyGradient.Fused.AStarPo(i.Sequences(i.Policy).flatten(), i.Sequences(i.Reference).flatten(), i.Reward, i.Value!, i.Beta).loss, null))
         { Beta = 1e-3, NeedsValue = true },

@@ -60,6 +60,7 @@ public sealed class CatalogueTests
         ["Preference.Bco"] = Sequences,
         ["PolicyGradientFromLogits.Grpo"] = Tokens,
         ["PolicyGradientFromLogits.Dapo"] = Tokens,
+        ["PolicyGradientFromLogits.TopEntropy"] = Tokens,
         ["PolicyGradientFromLogits.Ppo"] = Tokens,
         ["PolicyGradientFromLogits.Reinforce"] = Tokens,
         ["PolicyGradient.KlPenalty"] = Term,

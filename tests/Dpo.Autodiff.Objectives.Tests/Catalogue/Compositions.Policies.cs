@@ -76,6 +76,7 @@ internal static partial class Compositions
         var advantage = TokenPolicyGradient.GroupNormalised(reward, (group > 0).to_type(ScalarType.Int64), zeros(2), true).detach();
         return PolicyGradientFromLogits.Grpo(logits, labels, isToken, advantage, old).loss
             + PolicyGradientFromLogits.Dapo(logits, labels, isToken, old, advantage).loss
+            + PolicyGradientFromLogits.TopEntropy(logits, labels, isToken, old, advantage, value.detach().mean()).loss
             + PolicyGradientFromLogits.Ppo(logits, labels, isToken, old, old, value, old, old, entropyWeight: 0.1, dualClip: 3).loss
             + PolicyGradientFromLogits.Reinforce(logits, labels, isToken, advantage, entropyWeight: 0.1).loss;
     }

@@ -115,7 +115,8 @@ internal static partial class Compositions
         PolicyGradient.Rloo(policy, reward, reference, old).loss
         + PolicyGradient.Rloo(policy, reward).loss
         + PolicyGradient.Grpo(policy, old, reward, reference, scaleRewards: false).loss
-        + PolicyGradient.Gspo(policy, old, length, reward).loss;
+        + PolicyGradient.Gspo(policy, old, length, reward).loss
+        + PolicyGradient.Opo(policy, length, reward).loss;
 
     [Objective]
     internal static Tensor Sequences([Axes("sequence")] Tensor policy, [Axes("sequence"), NoGrad] Tensor old, [Axes("sequence"), NoGrad] Tensor reward) =>

@@ -9,7 +9,7 @@ public class NormaliserTests
 {
     /// <summary>What they leave out, sort, or weigh otherwise, depends on the whole batch; without padding no part of it is a few rows.</summary>
     private static readonly string[] OfTheWhole =
-        ["TokenPolicyGradient.ClipCov", "TokenPolicyGradient.KlCov", "PolicyGradientFromLogits.TopEntropy", "Preference.Aot", "Preference.AotUnpaired", "Packed.Dpo"];
+        ["TokenPolicyGradient.ClipCov", "TokenPolicyGradient.KlCov", "Preference.Aot", "Preference.AotUnpaired", "Packed.Dpo"];
 
     /// <summary>They are sums over games, or give no loss.</summary>
     private static readonly string[] WithoutMean =

@@ -23,12 +23,13 @@ public class TokenTests
     public void KlPenalty(KlEstimator estimator)
     {
         var estimates = Each(i => Estimate(Policy[i] - Reference[i], estimator).Value);
-        Check(
-            typeof(TokenPolicyGradient),
-            "KlPenalty",
-            new() { ["policy"] = Table(Length, Policy), ["reference"] = Table(Length, Reference), ["isToken"] = IsToken(), ["estimator"] = estimator },
-            new() { ["loss"] = [estimates.Sum() / 5], ["estimate"] = estimates },
-            new() { ["policy"] = Each(i => Estimate(Policy[i] - Reference[i], estimator).Slope / 5) });
+        foreach (var straight in new[] { false, true })
+            Check(
+                typeof(TokenPolicyGradient),
+                "KlPenalty",
+                new() { ["policy"] = Table(Length, Policy), ["reference"] = Table(Length, Reference), ["isToken"] = IsToken(), ["estimator"] = estimator, ["straightThrough"] = straight },
+                new() { ["loss"] = [estimates.Sum() / 5], ["estimate"] = estimates },
+                new() { ["policy"] = Each(i => Estimate(Policy[i] - Reference[i], straight ? KlEstimator.K2 : estimator).Slope / 5) });
     }
 
     [Theory]
@@ -48,7 +49,9 @@ public class TokenTests
     [InlineData("Grpo", 0.2, 0.2)]
     [InlineData("Dapo", 0.2, 0.28)]
     [InlineData("DrGrpo", 0.1, 0.2)]
-    public void ClippedRatios(string name, double low, double high)
+    [InlineData("Grpo", 0.2, 0.2, true)]
+    [InlineData("Dapo", 0.2, 0.28, true)]
+    public void ClippedRatios(string name, double low, double high, bool unbiasedKl = false)
     {
         const double beta = 0.3;
         double Weight(int i) => name switch { "Grpo" => 1.0 / (2 * Lengths[i / Length]), "Dapo" => 1.0 / 5, _ => 1.0 / (2 * 512) };
@@ -56,28 +59,38 @@ public class TokenTests
         {
             var (ratio, a) = (Math.Exp(Policy[i] - Old[i]), Advantage[i / Length]);
             var isClipped = a > 0 ? ratio > 1 + high : ratio < 1 - low;
-            var (value, slope) = Estimate(Policy[i] - Reference[i], KlEstimator.K3);
+            var (value, slope) = Divergence(i);
             return (-a * (isClipped ? a > 0 ? 1 + high : 1 - low : ratio) + beta * value, (isClipped ? 0 : -a * ratio) + beta * slope);
         }
 
+        (double Value, double Slope) Divergence(int i)
+        {
+            var (value, slope) = Estimate(Policy[i] - Reference[i], KlEstimator.K3);
+            var ratio = Math.Exp(Policy[i] - Old[i]);
+            return unbiasedKl ? (value * ratio, (slope + value) * ratio) : (value, slope);
+        }
+
+        var arguments = new Dictionary<string, object?>
+        {
+            ["policy"] = Table(Length, Policy),
+            ["old"] = Table(Length, Old),
+            ["advantage"] = Doubles(Advantage),
+            ["isToken"] = IsToken(),
+            ["reference"] = Table(Length, Reference),
+            ["beta"] = beta,
+            ["epsilonLow"] = low,
+            ["epsilonHigh"] = high,
+        };
+        if (unbiasedKl)
+            arguments["unbiasedKl"] = true;
         Check(
             typeof(TokenPolicyGradient),
             name,
-            new()
-            {
-                ["policy"] = Table(Length, Policy),
-                ["old"] = Table(Length, Old),
-                ["advantage"] = Doubles(Advantage),
-                ["isToken"] = IsToken(),
-                ["reference"] = Table(Length, Reference),
-                ["beta"] = beta,
-                ["epsilonLow"] = low,
-                ["epsilonHigh"] = high,
-            },
+            arguments,
             new()
             {
                 ["loss"] = [Each(i => Weight(i) * Term(i).Loss).Sum()],
-                ["kl"] = [Each(i => Estimate(Policy[i] - Reference[i], KlEstimator.K3).Value / 5).Sum()],
+                ["kl"] = [Each(i => Divergence(i).Value / 5).Sum()],
                 ["clipHigh"] = [Each(i => Advantage[i / Length] > 0 && Policy[i] - Old[i] > Math.Log(1 + high) ? 0.2 : 0).Sum()],
                 ["clipLow"] = [Each(i => Advantage[i / Length] < 0 && Policy[i] - Old[i] < Math.Log(1 - low) ? 0.2 : 0).Sum()],
             },
@@ -114,11 +127,11 @@ public class TokenTests
     [Fact]
     public void BoundedWeights()
     {
-        double Weight(int i) => Math.Min(Math.Exp(Policy[i] - Old[i]), 1.1) * Advantage[i / Length] / 5;
+        double Weight(int i) => Math.Clamp(Math.Exp(Policy[i] - Old[i]), 0.9, 1.1) * Advantage[i / Length] / 5;
         Check(
             typeof(TokenPolicyGradient),
             "Cispo",
-            new() { ["policy"] = Table(Length, Policy), ["old"] = Table(Length, Old), ["advantage"] = Doubles(Advantage), ["isToken"] = IsToken(), ["bound"] = 1.1 },
+            new() { ["policy"] = Table(Length, Policy), ["old"] = Table(Length, Old), ["advantage"] = Doubles(Advantage), ["isToken"] = IsToken(), ["bound"] = 1.1, ["lowerBound"] = 0.9 },
             new() { ["loss"] = [Each(i => -Weight(i) * Policy[i]).Sum()] },
             new() { ["policy"] = Each(i => -Weight(i)) });
     }

@@ -95,6 +95,40 @@ public class VocabularyTests
             new() { ["student"] = Gradient((i, v) => P(Logits, i, v) * (Lead(i, v) - Enumerable.Range(0, Words).Sum(w => P(Logits, i, w) * Lead(i, w))) / Tokens) });
     }
 
+    /// <summary>Of four tokens that count the two whose distributions are flattest add to the loss, a quarter each.</summary>
+    [Fact]
+    public void TopEntropy()
+    {
+        // Two words: the entropy falls with the distance of their logits.
+        double[] gap = [0.1, 3.0, 0.7, 2.0, 0.0];
+        bool[] counts = [true, true, true, true, false];
+        double[] old = [-0.8, -0.1, -0.3, -0.2, -9.0];
+        const double a = 1.5;
+        double Log(int i) => -Math.Log(1 + Math.Exp(-gap[i]));
+        double Entropy(int i) => -Math.Exp(Log(i)) * Log(i) - (1 - Math.Exp(Log(i))) * (Log(i) - gap[i]);
+        double Ratio(int i) => Math.Exp(Log(i) - old[i]);
+        using var scope = NewDisposeScope();
+        var threshold = PolicyGradientFromLogits.EntropyThreshold(tensor(Enumerable.Range(0, 5).Select(Entropy).ToArray(), [1, 5], float64), tensor(counts, [1, 5]), 0.5);
+        Assert.InRange(threshold.item<double>(), Entropy(3), Entropy(2));
+        int[] flattest = [0, 2];
+        double Slope(int i) => flattest.Contains(i) ? -a * Ratio(i) * (1 - Math.Exp(Log(i))) / 4 : 0;
+        Check(
+            typeof(PolicyGradientFromLogits),
+            "TopEntropy",
+            new()
+            {
+                ["logits"] = tensor(gap.SelectMany(g => new[] { g, 0.0 }).ToArray(), [1, 5, 2], float64),
+                ["labels"] = zeros([1, 5], int64),
+                ["isToken"] = tensor(counts, [1, 5]),
+                ["old"] = tensor(old, [1, 5], float64),
+                ["advantage"] = Doubles(a),
+                ["threshold"] = tensor(threshold.item<double>(), float64),
+                ["epsilonHigh"] = 0.9,
+            },
+            new() { ["loss"] = [flattest.Sum(i => -a * Ratio(i)) / 4], ["share"] = [0.5], ["entropy"] = [Enumerable.Range(0, 4).Average(Entropy)] },
+            new() { ["logits"] = Enumerable.Range(0, 5).SelectMany(i => new[] { Slope(i), -Slope(i) }).ToArray() });
+    }
+
     [Fact]
     public void LabelHinge()
     {
