@@ -30,7 +30,8 @@ public readonly unsafe struct StoredRows<T>
         this.streams = streams;
         this.form = form;
         bytes = StoredMemory.Bytes(form, sizeof(T));
-        if (buffer.Storage != form)
+        // A gradient that nobody asked for has no memory, and its rows are not written.
+        if (buffer.Storage != form && buffer.Address != 0)
             converted = (T*)Workspace.Current.Take(checked(length * sizeof(T)));
     }
 
