@@ -98,11 +98,11 @@ public static class VectorMath
         return V.Load(ref lanes[0], 0, V.Count);
     }
 
-    /// <summary>-1, 0 or 1; NaN for NaN.</summary>
+    /// <summary>-1, 0 or 1; 0 for NaN, as torch has it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sign<T, V>(V x)
         where T : unmanaged
-        where V : struct, IVector<V, T> => V.Where(V.Less(V.Create(0), x), V.Create(1), V.Where(V.Less(x, 0), V.Create(-1), x));
+        where V : struct, IVector<V, T> => V.Where(V.Less(V.Create(0), x), V.Create(1), V.Where(V.Less(x, 0), V.Create(-1), V.Create(0)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V ExpInline<T, V>(V x)

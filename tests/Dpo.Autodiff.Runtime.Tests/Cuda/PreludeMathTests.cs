@@ -60,7 +60,7 @@ public class PreludeMathTests(ITestOutputHelper output)
         [
             ("dpo_sqrt(x)", Math.Sqrt), ("dpo_sqrtzero(x)", Math.Sqrt), ("dpo_rsqrt(x)", v => 1 / Math.Sqrt(v)), ("dpo_absolute(x)", Math.Abs),
             ("dpo_square(x)", v => v * v), ("dpo_reciprocal(x)", v => 1 / v), ("dpo_relu(x)", v => double.IsNaN(v) ? v : Math.Max(v, 0)),
-            ("dpo_sign(x)", v => double.IsNaN(v) ? v : Math.Sign(v)), ("dpo_maximum(x, (real)1)", v => Math.Max(v, 1)),
+            ("dpo_sign(x)", v => double.IsNaN(v) ? 0 : Math.Sign(v)), ("dpo_maximum(x, (real)1)", v => Math.Max(v, 1)),
             ("dpo_minimum((real)1, x)", v => Math.Min(v, 1)), ("dpo_clampmin(x, (real)-1)", v => Math.Max(v, -1)), ("dpo_clampmax(x, (real)2)", v => Math.Min(v, 2)),
             ("dpo_maximum(x, dpo_nan(x))", _ => double.NaN), ("dpo_minimum(dpo_nan(x), x)", _ => double.NaN),
             ("dpo_isnan(x) ? (real)1 : (real)0", v => double.IsNaN(v) ? 1 : 0), ("dpo_isinfinite(x) ? (real)1 : (real)0", v => double.IsInfinity(v) ? 1 : 0),

@@ -14,7 +14,7 @@ template <class T> DPO_DEVICE T dpo_minimum(T a, T b) { return a < b || a != a ?
 template <class T> DPO_DEVICE T dpo_clampmin(T x, T bound) { return dpo_maximum(x, bound); }
 template <class T> DPO_DEVICE T dpo_clampmax(T x, T bound) { return dpo_minimum(x, bound); }
 template <class T> DPO_DEVICE T dpo_relu(T x) { return x <= (T)0 ? (T)0 : x; }
-template <class T> DPO_DEVICE T dpo_sign(T x) { return x > (T)0 ? (T)1 : x < (T)0 ? (T)-1 : x; }
+template <class T> DPO_DEVICE T dpo_sign(T x) { return x > (T)0 ? (T)1 : x < (T)0 ? (T)-1 : (T)0; }
 DPO_DEVICE long long dpo_absolute(long long x) { return x < 0 ? (long long)(0ULL - (unsigned long long)x) : x; }
 template <class T> DPO_DEVICE T dpo_square(T x) { return x * x; }
 template <class T> DPO_DEVICE T dpo_reciprocal(T x) { return (T)1 / x; }
