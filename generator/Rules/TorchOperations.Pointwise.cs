@@ -247,6 +247,6 @@ internal static partial class TorchOperations
         var x = c.Self;
         if (c.DType("dtype", x.Rank > 0) is not { } dtype)
             return x;
-        return dtype.Kind == Boolean ? c.Algebra.NotZero(x) : c.Algebra.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms);
+        return dtype.Kind == Boolean ? c.Algebra.NotZero(x) : c.Algebra.Convert(x, dtype.Kind ?? Real, dtype.Name, dtype.Terms);
     }
 }

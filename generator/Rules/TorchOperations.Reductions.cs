@@ -14,7 +14,7 @@ internal static partial class TorchOperations
 
     /// <summary>The operand in the dtype that the reduction asks for.</summary>
     private static ElaborateTensor Typed(TorchOperationCall c, ElaborateTensor x) =>
-        c.DType("dtype", x.Rank > 0) is { } dtype ? c.Algebra.Convert(x, dtype.Kind ?? ElaborateTensors.KindOf(x) ?? Real, dtype.Name, dtype.Terms) : x;
+        c.DType("dtype", x.Rank > 0) is { } dtype ? c.Algebra.Convert(x, dtype.Kind ?? Real, dtype.Name, dtype.Terms) : x;
 
     /// <summary>An operand that torch takes only as a real number.</summary>
     private static ElaborateTensor Numbers(TorchOperationCall c, ElaborateTensor x) =>

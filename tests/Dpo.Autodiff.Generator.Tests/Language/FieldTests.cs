@@ -109,6 +109,9 @@ public sealed class FieldTests
         public static Tensor PositiveAndNegatives([Axes("pair d")] Tensor x, [Axes("pair d")] Tensor y, [Axes("pair neg d")] Tensor z) { var pos = (x * y).sum(-1, true); var neg = z.matmul(x.unsqueeze(-1)).squeeze(-1); return -cat([pos, neg], 1).log_softmax(1)[.., 0].mean(); }
 
         [Objective]
+        public static Tensor Agreement([Axes("pair item")] Tensor x, [Axes("pair item")] Tensor y) => y.gather(1, x.argmax(1, keepdim: true)).mean() + (x.argmax(-1) == y.argmax(-1)).to_type(y.dtype).mean();
+
+        [Objective]
         public static Tensor LastToken([Axes("pair token")] Tensor x, [Axes("pair token")] Tensor mask) { var n = mask.to_type(ScalarType.Int64).cumsum(1); var last = (n == n.amax([1], true)) & mask; return where(last, x, zeros_like(x)).sum(1) + x.gather(1, (mask.sum(1) - 1).clamp(0).unsqueeze(1)).squeeze(1); }
 
         [Objective]
