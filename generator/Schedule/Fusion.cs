@@ -1,3 +1,5 @@
+using Dpo.Autodiff.Generator.IR;
+
 namespace Dpo.Autodiff.Generator.Schedule;
 
 /// <summary>
@@ -7,9 +9,14 @@ namespace Dpo.Autodiff.Generator.Schedule;
 internal sealed class Fusion
 {
     private readonly Materialisation program;
+    private readonly HashSet<Statement> counts;
     private int loops;
 
-    private Fusion(Materialisation program) => this.program = program;
+    private Fusion(Materialisation program)
+    {
+        this.program = program;
+        counts = Counts();
+    }
 
     public static List<LoopItem> Group(Materialisation program)
     {
@@ -38,6 +45,37 @@ internal sealed class Fusion
 
     private static IReadOnlyList<Statement> Statements(LoopItem item) => item is LoopGroup group ? group.Members : [((LoopItem.Leaf)item).Statement];
 
+    /// <summary>
+    /// The counts of masks that alone keep rows waiting: sums over everything that read whole numbers and conditions. They have loops of their own, before all
+    /// others: in a loop with the rows, what divides by them would have to read the rows again.
+    /// </summary>
+    private HashSet<Statement> Counts()
+    {
+        var counts = new HashSet<Statement>(program.Statements.Where(s => IsTotal(s) && s.Reads.All(r => IsGiven(r.Variable))));
+        var needs = new Dictionary<Statement, HashSet<Statement>>();
+        foreach (var statement in program.Statements)
+        {
+            var totals = new HashSet<Statement>();
+            foreach (var maker in statement.Reads.Select(r => program.Makers.TryGetValue(r.Variable, out var made) ? made : null).OfType<Statement>().Where(needs.ContainsKey))
+            {
+                totals.UnionWith(needs[maker]);
+                if (IsTotal(maker))
+                    totals.Add(maker);
+            }
+
+            needs[statement] = totals;
+        }
+
+        var freed = program.Statements.Where(s => s.Axes.Count > 0 && needs[s].IsSubsetOf(counts)).ToArray();
+        counts.RemoveWhere(c => !freed.Any(s => needs[s].Contains(c)));
+        return counts;
+    }
+
+    private static bool IsTotal(Statement statement) =>
+        statement.Kind == StatementKind.Reduce && statement.Axes.Count > 0 && statement.Axes.All(a => a.Role == AxisRole.Reduced);
+
+    private bool IsGiven(int variable) => !program.Makers.ContainsKey(variable) && program.Program.Types[variable].Kind != ElementKind.Real;
+
     private List<LoopItem> Nest(IReadOnlyList<Statement> statements, int depth)
     {
         var items = new List<LoopItem>();
@@ -61,8 +99,8 @@ internal sealed class Fusion
             if (Join(statement, items, last) is not ({ } group, var axis))
             {
                 axis = Seed(statement, statements.Skip(s + 1), depth);
-                group = new LoopGroup(loops++, statement.Axes[axis].Extent, IsSegment(statement, axis));
-                items.Add(group);
+                group = new LoopGroup(loops++, statement.Axes[axis].Extent, IsSegment(statement, axis), counts.Contains(statement));
+                items.Insert(group.IsCount ? items.TakeWhile(i => i is LoopGroup { IsCount: true }).Count() : items.Count, group);
             }
 
             group.Members.Add(statement);
@@ -88,7 +126,7 @@ internal sealed class Fusion
         var most = -1;
         for (var i = Math.Max(last, 0); i < items.Count; i++)
         {
-            if (items[i] is not LoopGroup group)
+            if (items[i] is not LoopGroup group || group.IsCount != counts.Contains(statement))
                 continue;
             foreach (var axis in statement.OpenAxes())
             {

@@ -53,6 +53,19 @@ public class PlanTests
     public Task TokenLogProbabilityBackward() => Match(Scheduled.Backward(TokenLogProbabilities()));
 
     [Fact]
+    public void RowsAreReadOnceThoughTheirGradientsWaitForACount()
+    {
+        var s = new Sample();
+        var (x, mask) = (s.Input("x", Pair, Token), s.Mask("mask", Pair));
+        var rows = x.Of(Primitive.LogSumExp, new Parameters.Reduce([1]));
+        var whole = new Term(s.Builder, Atom.Variable(s.Builder.Convert(mask.Variable, ElementKind.Integer))).Of(Primitive.Sum, new Parameters.Reduce([0]));
+        var count = new Term(s.Builder, Atom.Variable(s.Builder.Convert(whole.Variable, ElementKind.Real)));
+        var loops = Scheduled.Joint(s.Result(mask.Select(rows, rows.Number(0)).Of(Primitive.Sum, new Parameters.Reduce([0])) / count));
+        Scheduled.Check(loops, Sample.Draw(loops.Source, 1), Sample.Extents, Sample.Parameters);
+        Assert.Contains("reads of x: pair*token from memory", LoopPrinter.Print(loops), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public Task EveryItemAgainstEveryOther()
     {
         var s = new Sample();
