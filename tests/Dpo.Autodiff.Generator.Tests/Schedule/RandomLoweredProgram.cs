@@ -139,8 +139,10 @@ internal sealed class RandomLoweredProgram
         if (TypeOf(x).Rank == 0)
             return;
         var conditions = variables.Where(v => TypeOf(v).Kind == ElementKind.Boolean && TypeOf(v).Rank < TypeOf(x).Rank).OrderBy(_ => random.Next());
-        var mask = conditions.Select(c => Spread(c, TypeOf(x).Extents)).FirstOrDefault(s => s is not null)
-            ?? Spread(Input(ElementKind.Boolean, TypeOf(x).Extents.Take(random.Next(TypeOf(x).Rank)).ToArray()), TypeOf(x).Extents)!.Value;
+        var found = conditions.Select(c => Spread(c, TypeOf(x).Extents)).FirstOrDefault(s => s is not null)
+            ?? Spread(Input(ElementKind.Boolean, TypeOf(x).Extents.Take(random.Next(TypeOf(x).Rank)).ToArray()), TypeOf(x).Extents);
+        if (found is not { } mask)
+            return;
         var other = random.Next(4) == 0 ? Partner(ElementKind.Real, TypeOf(x).Extents) : Atom.Literal(0);
         Add(random.Next(3) > 0
             ? builder.Emit(Primitive.Where, Atom.Variable(mask), Atom.Variable(x), other)
