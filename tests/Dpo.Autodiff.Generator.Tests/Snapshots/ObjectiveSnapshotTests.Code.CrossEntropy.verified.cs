@@ -213,31 +213,21 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         var tokenCount = frame.Extent(0);
         var vocabCount = frame.Extent(1);
         var needsLogits = frame.Needs(0);
-        if (needsLogits)
-            frame.Allocate<T>(6, tokenCount);
-        if (needsLogits)
-            frame.Allocate<T>(8, tokenCount);
+        frame.Allocate<T>(8, 1);
         frame.Allocate<T>(9, 1);
-        frame.Allocate<T>(10, 1);
         var valueOut = frame.Reals<T>(3);
-        ref var sum18 = ref frame.Real<T>(9);
-        ref var sum19 = ref frame.Real<T>(10);
-        frame.ForEachBlock<Stage0, T, V>(tokenCount, elements: vocabCount, accumulators: 2, isLanes: false, inner: vocabCount, rows: [0], isUneven: true);
+        ref var sum18 = ref frame.Real<T>(8);
+        ref var sum19 = ref frame.Real<T>(9);
+        frame.ForEachBlock<Stage0, T, V>(tokenCount, accumulators: 1);
         sum19 = T.CreateTruncating(frame.Sum(0));
-        sum18 = T.CreateTruncating(frame.Sum(1));
-        if (needsLogits)
-        {
-            frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, isLanes: false, inner: vocabCount, rows: [0, 4], isUneven: true);
-        }
+        frame.ForEachBlock<Stage1, T, V>(tokenCount, elements: vocabCount, accumulators: 1, isLanes: false, inner: vocabCount, rows: [0, 4], isUneven: true);
+        sum18 = T.CreateTruncating(frame.Sum(0));
         var sum18Value = V.Broadcast(ref sum18, 0);
         var sum19Value = V.Broadcast(ref sum19, 0);
         var value = sum18Value / sum19Value;
         valueOut.Set(0, V.Element(value, 0));
     }
 
-    // max3All[token] = max[vocab](logits)
-    // sum7All[token] = sum[vocab](exp(logits - max3All))
-    // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
     // sum19 = sum([label != -100])
     private sealed class Stage0 : global::Dpo.Autodiff.Cpu.ILoopStage
     {
@@ -246,49 +236,93 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
         {
+            var label = frame.Integers(1);
+            var sum19 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            for (var token = begin; token < end; token += V.Count)
+            {
+                var count = L.Of(end - token, V.Count);
+                var v1 = ~V.FromCondition(global::Dpo.Autodiff.Cpu.Int64Lanes.Equal(label.Load(token, count), global::Dpo.Autodiff.Cpu.Int64Lanes.Create(-100L)));
+                sum19.Add(v1 & V.Create(1), count);
+            }
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum19, ref frame.Partial(0, block));
+        }
+    }
+
+    // max3[token] = max[vocab](logits)
+    // exp6[token vocab] = exp(logits - max3)
+    // sum7[token] = sum[vocab](exp6)
+    // sum18 = sum(where(label != -100, log(sum7) + max3 - logits[token, where(label == -100, 0, label)], 0))
+    // d_logits[token vocab] = ...
+    private sealed class Stage1 : global::Dpo.Autodiff.Cpu.ILoopStage
+    {
+        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
+            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
+            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
+            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
+        {
+            var tokenCount = frame.Extent(0);
             var vocabCount = frame.Extent(1);
             var needsLogits = frame.Needs(0);
             var logits = frame.Reals<T>(0);
             var label = frame.Integers(1);
-            ref var max3All = ref frame.Real<T>(6);
-            ref var sum7All = ref frame.Real<T>(8);
+            var dValue = frame.Reals<T>(2);
+            ref var sum19 = ref frame.Real<T>(9);
+            var streamsDLogitsOut = frame.Streams<T, L>(4, tokenCount * vocabCount);
+            var dLogitsOutRows = frame.Rows<T, L>(4, vocabCount, tokenCount * vocabCount);
             var logitsRows = frame.Rows<T, L>(0, vocabCount);
-            var sum19 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
+            ref var exp6 = ref frame.Take<T>(vocabCount);
+            var v22 = default(V);
+            var v23 = default(V);
+            if (needsLogits)
+            {
+                var dValueValue = dValue.Broadcast<V>(0);
+                var sum19Value = V.Broadcast(ref sum19, 0);
+                v22 = dValueValue / sum19Value;
+                v23 = -v22;
+            }
             var sum18 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
             for (var token = begin; token < end; token++)
             {
                 var labelValue = label[token];
-                var v1 = V.Condition(labelValue != -100L);
-                sum19.Add(v1 & V.Create(1), 1);
+                var v4 = V.Condition(labelValue != -100L);
                 var max3 = V.Create(double.NegativeInfinity);
-                if (V.AnyLane(v1))
+                if (V.AnyLane(v4))
                 {
                     ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
                     OverVocab0<T, V, L>(vocabCount, ref max3, ref logitsRow);
                 }
                 var max3Value = global::Dpo.Autodiff.Cpu.LaneReduction.Max<T, V>(max3);
-                if (needsLogits)
-                {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref max3All, token) = V.Element(max3Value, 0);
-                }
                 var sum7 = default(global::Dpo.Autodiff.Cpu.VectorSum<T, V>);
-                if (V.AnyLane(v1))
+                if (V.AnyLane(v4))
                 {
                     ref var logitsRow2 = ref logitsRows.Again(token * vocabCount);
-                    OverVocab1<T, V, L>(vocabCount, ref logitsRow2, ref sum7, max3Value);
+                    OverVocab1<T, V, L>(vocabCount, ref logitsRow2, max3Value, needsLogits, ref exp6, ref sum7);
                 }
+                var v11 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
+                var v11Index = frame.InRange(1, v11, vocabCount, V.AnyLane(v4));
+                var v13 = (V.AnyLane(v4) ? logits.Broadcast<V>(v11Index + token * vocabCount) : default) - max3Value;
                 var sum7Value = V.Create(global::Dpo.Autodiff.Cpu.VectorSum<T, V>.Total(sum7));
+                sum18.Add(V.Where(v4, -(v13 - V.Log(sum7Value)), V.Create(0)), 1);
                 if (needsLogits)
                 {
-                    global::System.Runtime.CompilerServices.Unsafe.Add(ref sum7All, token) = V.Element(sum7Value, 0);
+                    var v26 = v22 / sum7Value;
+                    if (V.AnyLane(v4))
+                    {
+                        ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
+                        var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
+                        OverVocab2<T, V, L>(vocabCount, v11, v23, ref exp6, v26, ref dLogitsOutRow, streamsDLogitsOutRow);
+                        dLogitsOutRows.Flush<V>(token * vocabCount);
+                    }
+                    if (!V.AnyLane(v4))
+                    {
+                        ref var dLogitsOutRow2 = ref dLogitsOutRows.Write(token * vocabCount);
+                        var streamsDLogitsOutRow2 = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow2);
+                        OverVocab3<T, V, L>(vocabCount, ref dLogitsOutRow2, streamsDLogitsOutRow2);
+                        dLogitsOutRows.Flush<V>(token * vocabCount);
+                    }
                 }
-                var v10 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v10Index = frame.InRange(1, v10, vocabCount, V.AnyLane(v1));
-                var v12 = (V.AnyLane(v1) ? logits.Broadcast<V>(v10Index + token * vocabCount) : default) - max3Value;
-                sum18.Add(V.Where(v1, -(v12 - V.Log(sum7Value)), V.Create(0)), 1);
             }
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum19, ref frame.Partial(0, block));
-            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(1, block));
+            global::Dpo.Autodiff.Cpu.VectorSum<T, V>.AddTo(sum18, ref frame.Partial(0, block));
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
@@ -307,7 +341,7 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow2, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total, V max3Value)
+        private static void OverVocab1<T, V, L>(nint vocabCount, ref T logitsRow2, V max3Value, bool needsLogits, ref T exp6, ref global::Dpo.Autodiff.Cpu.VectorSum<T, V> sum7Total)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -317,61 +351,18 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
                 L.Prefetch(ref logitsRow2, vocab + vocabCount);
-                sum7.Add(V.Exp(L.Load<T, V>(ref logitsRow2, vocab, count) - max3Value), count);
+                var v9 = V.Exp(L.Load<T, V>(ref logitsRow2, vocab, count) - max3Value);
+                if (needsLogits)
+                {
+                    V.Store(v9, ref exp6, vocab, count);
+                }
+                sum7.Add(v9, count);
             }
             sum7Total = sum7;
         }
-    }
-
-    // d_logits[token vocab] = where(label != -100, ..., 0)
-    private sealed class Stage1 : global::Dpo.Autodiff.Cpu.ILoopStage
-    {
-        public static void Run<T, V, L>(ref global::Dpo.Autodiff.Cpu.KernelFrame frame, nint begin, nint end, int block)
-            where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
-            where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
-            where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
-        {
-            var tokenCount = frame.Extent(0);
-            var vocabCount = frame.Extent(1);
-            var label = frame.Integers(1);
-            var dValue = frame.Reals<T>(2);
-            ref var max3All = ref frame.Real<T>(6);
-            ref var sum7All = ref frame.Real<T>(8);
-            ref var sum19 = ref frame.Real<T>(10);
-            var streamsDLogitsOut = frame.Streams<T, L>(4, tokenCount * vocabCount);
-            var dLogitsOutRows = frame.Rows<T, L>(4, vocabCount, tokenCount * vocabCount);
-            var logitsRows = frame.Rows<T, L>(0, vocabCount);
-            var dValueValue = dValue.Broadcast<V>(0);
-            var sum19Value = V.Broadcast(ref sum19, 0);
-            var v24 = dValueValue / sum19Value;
-            var v25 = -v24;
-            for (var token = begin; token < end; token++)
-            {
-                var labelValue = label[token];
-                var max3AllValue = V.Broadcast(ref max3All, token);
-                var v32 = v24 / V.Broadcast(ref sum7All, token);
-                var v20 = V.AnyLane(V.Condition(labelValue == -100L)) ? 0L : labelValue;
-                var v18 = V.Condition(labelValue != -100L);
-                if (V.AnyLane(v18))
-                {
-                    ref var logitsRow = ref logitsRows.Read<V>(token * vocabCount);
-                    ref var dLogitsOutRow = ref dLogitsOutRows.Write(token * vocabCount);
-                    var streamsDLogitsOutRow = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow);
-                    OverVocab0<T, V, L>(vocabCount, v20, v25, ref logitsRow, max3AllValue, v32, ref dLogitsOutRow, streamsDLogitsOutRow);
-                    dLogitsOutRows.Flush<V>(token * vocabCount);
-                }
-                if (!V.AnyLane(v18))
-                {
-                    ref var dLogitsOutRow2 = ref dLogitsOutRows.Write(token * vocabCount);
-                    var streamsDLogitsOutRow2 = streamsDLogitsOut && global::Dpo.Autodiff.Cpu.KernelFrame.IsAligned(ref dLogitsOutRow2);
-                    OverVocab1<T, V, L>(vocabCount, ref dLogitsOutRow2, streamsDLogitsOutRow2);
-                    dLogitsOutRows.Flush<V>(token * vocabCount);
-                }
-            }
-        }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab0<T, V, L>(nint vocabCount, long v20, V v25, ref T logitsRow, V max3AllValue, V v32, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
+        private static void OverVocab2<T, V, L>(nint vocabCount, long v11, V v23, ref T exp6, V v26, ref T dLogitsOutRow, bool streamsDLogitsOutRow)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -379,13 +370,12 @@ file sealed class CrossEntropyValueAndGradient0 : global::Dpo.Autodiff.Cpu.ILoop
             for (nint vocab = 0; vocab < vocabCount; vocab += V.Count)
             {
                 var count = L.Of(vocabCount - vocab, V.Count);
-                var dLogits = V.Where(V.IsEqual(vocab, v20), v25, V.Create(0)) + (V.Exp(L.Load<T, V>(ref logitsRow, vocab, count) - max3AllValue) * v32);
-                L.Store(dLogits, ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
+                L.Store(V.Where(V.IsEqual(vocab, v11), v23, V.Create(0)) + (V.Load(ref exp6, vocab, count) * v26), ref dLogitsOutRow, vocab, count, streamsDLogitsOutRow);
             }
         }
 
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        private static void OverVocab1<T, V, L>(nint vocabCount, ref T dLogitsOutRow2, bool streamsDLogitsOutRow2)
+        private static void OverVocab3<T, V, L>(nint vocabCount, ref T dLogitsOutRow2, bool streamsDLogitsOutRow2)
             where T : unmanaged, global::System.Numerics.IBinaryFloatingPointIeee754<T>
             where V : struct, global::Dpo.Autodiff.Cpu.IVector<V, T>
             where L : struct, global::Dpo.Autodiff.Cpu.ILoopForm
@@ -759,7 +749,7 @@ static partial class C
                     cuda: CudaCrossEntropyValue0),
                 ValueAndGradient = new(
                     global::Dpo.Autodiff.Cpu.KernelLauncher.Launch<CrossEntropyValueAndGradient0>,
-                    11,
+                    10,
                     [
                         new(0, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true), // logits
                         new(1, new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Parameter, 1, global::Dpo.Autodiff.Execution.ElementKind.Integer), true), // label
@@ -924,23 +914,20 @@ static partial class C
                     new("d_Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Upstream, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
                     new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Result, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
                     new("d_logits", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1)), new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], new global::Dpo.Autodiff.Execution.Slot(global::Dpo.Autodiff.Execution.SlotRole.Gradient, 0, global::Dpo.Autodiff.Execution.ElementKind.Real), true),
-                    new("max3All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
-                    new("sum7All", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))]),
-                    new("sum18", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
                     new("sum19", global::Dpo.Autodiff.Execution.ElementKind.Real, []),
                 ],
                 [
                     new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum19Parts
-                    new(0, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
+                    new(2, global::Dpo.Autodiff.Execution.ElementKind.Real), // sum18Parts
                 ],
                 [
                     new(1, new global::Dpo.Autodiff.Execution.Size(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))),
                 ],
                 [
-                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b4 b5 b6 w0 w1 n0 n1 f c"),
-                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b7 b8 w0 w1 g0 g1"),
-                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b4 b5 b6 b8 n0 n1 u", 1UL),
-                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage3_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b3 b7 b8"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage1", global::Dpo.Autodiff.Cuda.CudaGrid.Elements, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [], "b1 w0 n0"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b5 w0 g0"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage2", global::Dpo.Autodiff.Cuda.CudaGrid.Rows, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(1, 1))], "b0 b1 b2 b4 b5 w1 n0 n1 u f c"),
+                    new global::Dpo.Autodiff.Cuda.CudaLaunch("CrossEntropyValueAndGradient0_stage3_total", global::Dpo.Autodiff.Cuda.CudaGrid.Block, [], [], "b3 b5 w1 g1"),
                 ]);
 
             /// <summary>CUDA C, after its prelude.</summary>
@@ -962,24 +949,54 @@ static partial class C
                 #define STORE_d_logits real
                 #endif
 
-                // max3All[token] = max[vocab](logits)
-                // sum7All[token] = sum[vocab](exp(logits - max3All))
-                // sum18 = sum(where(label != -100, log(sum7All) + max3All - logits[token, where(label == -100, 0, label)], 0))
                 // sum19 = sum([label != -100])
+                // A thread for each of [token] or for a few in succession, 256 a block.
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage1)(const STORE_label *label, real *sum19Parts, long long tokenSize)
+                {
+                    dpo_sum sum19Part;
+                    for (long long token = dpo_block() * dpo_threads() + dpo_thread(); token < tokenSize; token += dpo_blocks() * dpo_threads())
+                    {
+                        const long long labelValue = dpo_load_integer(label, token);
+                        sum19Part.add((labelValue != (-100LL)) ? (real)1 : (real)0);
+                    }
+                    const real sum19Block = dpo_block_sum(sum19Part);
+                    if (dpo_thread() == 0)
+                        sum19Parts[dpo_block()] = sum19Block;
+                }
+
+                // One block of 256 threads.
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage2_total)(real *sum19, real *sum19Parts, long long parts)
+                {
+                    dpo_sum sum19Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum19Part.add(sum19Parts[i]);
+                    const real sum19Total = dpo_block_sum(sum19Part);
+                    if (dpo_thread() == 0)
+                        sum19[0] = sum19Total;
+                }
+
+                // max3[token] = max[vocab](logits)
+                // exp6[token vocab] = exp(logits - max3)
+                // sum7[token] = sum[vocab](exp6)
+                // sum18 = sum(where(label != -100, log(sum7) + max3 - logits[token, where(label == -100, 0, label)], 0))
+                // d_logits[token vocab] = ...
                 // A block for each of [token], 32 to 512 threads for vocab.
-                DPO_KERNEL(CrossEntropyValueAndGradient0_stage1)(const STORE_logits *logits, const STORE_label *label, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19Parts, real *sum18Parts, long long tokenSize, long long vocabSize, long long *faults, long long faultCode)
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *sum19, real *sum18Parts, long long tokenSize, long long vocabSize, double absentUpstream, long long *faults, long long faultCode)
                 {
                     constexpr int width = dpo_widest<STORE_logits>();
-                    dpo_sum sum19Part;
+                    constexpr int width2 = dpo_widest<STORE_logits, STORE_d_logits>();
+                    constexpr int width3 = dpo_widest<STORE_d_logits>();
+                    const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
+                    const real sum19Value = sum19[0];
+                    const real v22 = d_ValueValue / sum19Value;
+                    const real v23 = -v22;
                     dpo_sum sum18Part;
                     for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
                     {
-                        const long long labelValue = dpo_load_integer(label, token);
-                        const bool v1 = labelValue != (-100LL);
-                        if (dpo_thread() == 0)
-                            sum19Part.add(v1 ? (real)1 : (real)0);
                         dpo_logsumexp max3Part;
-                        if (v1)
+                        const long long labelValue = dpo_load_integer(label, token);
+                        const bool v4 = labelValue != (-100LL);
+                        if (v4)
                         {
                             for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
                             {
@@ -991,88 +1008,41 @@ static partial class C
                         const dpo_logsumexp max3Whole = dpo_block_logsumexp(max3Part);
                         const real max3 = dpo_isnan(max3Whole.sum) ? max3Whole.sum : max3Whole.max;
                         const real sum7 = dpo_isfinite(max3) || vocabSize == 0 ? max3Whole.sum : dpo_nan((real)0);
-                        if (dpo_thread() == 0 && d_logits)
-                            max3All[token] = max3;
-                        if (dpo_thread() == 0 && d_logits)
-                            sum7All[token] = sum7;
-                        const long long v10 = (labelValue == (-100LL)) ? 0LL : labelValue;
-                        const bool v10Exists = v10 >= 0 && v10 < vocabSize;
-                        if (v1 && !v10Exists)
-                            DPO_FAULT(faults, faultCode + 0, v10, token);
-                        const real logitsValue = v1 ? (v10Exists ? dpo_load(logits, token * vocabSize + v10) : dpo_nan((real)0)) : (real)0;
+                        const long long v11 = (labelValue == (-100LL)) ? 0LL : labelValue;
+                        const bool v11Exists = v11 >= 0 && v11 < vocabSize;
+                        if (v4 && !v11Exists)
+                            DPO_FAULT(faults, faultCode + 0, v11, token);
+                        const real logitsValue = v4 ? (v11Exists ? dpo_load(logits, token * vocabSize + v11) : dpo_nan((real)0)) : (real)0;
                         if (dpo_thread() == 0)
-                            sum18Part.add(v1 ? (-((logitsValue - max3) - dpo_log(sum7))) : (real)0);
-                    }
-                    const real sum19Block = dpo_block_sum(sum19Part);
-                    if (dpo_thread() == 0)
-                        sum19Parts[dpo_block()] = sum19Block;
-                    const real sum18Block = dpo_block_sum(sum18Part);
-                    if (dpo_thread() == 0)
-                        sum18Parts[dpo_block()] = sum18Block;
-                }
-
-                // One block of 256 threads.
-                DPO_KERNEL(CrossEntropyValueAndGradient0_stage2_total)(real *sum18, real *sum19, real *sum19Parts, real *sum18Parts, long long parts, long long parts2)
-                {
-                    dpo_sum sum19Part;
-                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
-                        sum19Part.add(sum19Parts[i]);
-                    const real sum19Total = dpo_block_sum(sum19Part);
-                    if (dpo_thread() == 0)
-                        sum19[0] = sum19Total;
-                    dpo_sum sum18Part;
-                    for (long long i2 = dpo_thread(); i2 < parts2; i2 += dpo_threads())
-                        sum18Part.add(sum18Parts[i2]);
-                    const real sum18Total = dpo_block_sum(sum18Part);
-                    if (dpo_thread() == 0)
-                        sum18[0] = sum18Total;
-                }
-
-                // d_logits[token vocab] = where(label != -100, ..., 0)
-                // A block for each of [token], 32 to 512 threads for vocab.
-                DPO_KERNEL(CrossEntropyValueAndGradient0_stage2)(const STORE_logits *logits, const STORE_label *label, const STORE_d_Value *d_Value, STORE_d_logits *d_logits, real *max3All, real *sum7All, real *sum19, long long tokenSize, long long vocabSize, double absentUpstream)
-                {
-                    constexpr int width = dpo_widest<STORE_logits, STORE_d_logits>();
-                    constexpr int width2 = dpo_widest<STORE_d_logits>();
-                    const real d_ValueValue = d_Value ? dpo_load(d_Value, 0) : (real)absentUpstream;
-                    const real sum19Value = sum19[0];
-                    const real v24 = d_ValueValue / sum19Value;
-                    const real v25 = -v24;
-                    for (long long token = dpo_block(); token < tokenSize; token += dpo_blocks())
-                    {
-                        const long long labelValue = dpo_load_integer(label, token);
-                        const bool v18 = labelValue != (-100LL);
-                        const long long v20 = (labelValue == (-100LL)) ? 0LL : labelValue;
-                        const real max3AllValue = max3All[token];
-                        const real sum7AllValue = sum7All[token];
-                        const real v32 = v24 / sum7AllValue;
-                        if (v18)
+                            sum18Part.add(v4 ? (-((logitsValue - max3) - dpo_log(sum7))) : (real)0);
+                        const real v26 = v22 / sum7;
+                        if (d_logits && v4)
                         {
-                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width; first < vocabSize; first += dpo_threads() * width)
+                            for (long long first = dpo_first(logits + token * vocabSize) + dpo_thread() * width2; first < vocabSize; first += dpo_threads() * width2)
                             {
-                                real logitsFew[width];
+                                real logitsFew[width2];
                                 dpo_load_few(logits, token * vocabSize + first, first, vocabSize, logitsFew);
-                                real d_logitsFew[width];
+                                real d_logitsFew[width2];
                                 #pragma unroll
-                                for (int k = 0; k < width; k++)
+                                for (int k = 0; k < width2; k++)
                                 {
                                     const long long vocab = first + k;
                                     if (vocab >= 0 && vocab < vocabSize)
                                     {
-                                        const real logitsValue = logitsFew[k];
-                                        d_logitsFew[k] = ((v20 == vocab) ? v25 : (real)0) + (dpo_exp(logitsValue - max3AllValue) * v32);
+                                        const real logitsValue2 = logitsFew[k];
+                                        d_logitsFew[k] = ((v11 == vocab) ? v23 : (real)0) + (dpo_exp(logitsValue2 - max3) * v26);
                                     }
                                 }
                                 dpo_store_few(d_logits, token * vocabSize + first, first, vocabSize, d_logitsFew);
                             }
                         }
-                        if (!v18)
+                        if (d_logits && !v4)
                         {
-                            for (long long first = dpo_first(d_logits + token * vocabSize) + dpo_thread() * width2; first < vocabSize; first += dpo_threads() * width2)
+                            for (long long first = dpo_first(d_logits + token * vocabSize) + dpo_thread() * width3; first < vocabSize; first += dpo_threads() * width3)
                             {
-                                real d_logitsFew[width2];
+                                real d_logitsFew[width3];
                                 #pragma unroll
-                                for (int k = 0; k < width2; k++)
+                                for (int k = 0; k < width3; k++)
                                 {
                                     const long long vocab = first + k;
                                     if (vocab >= 0 && vocab < vocabSize)
@@ -1084,15 +1054,21 @@ static partial class C
                             }
                         }
                     }
+                    const real sum18Block = dpo_block_sum(sum18Part);
+                    if (dpo_thread() == 0)
+                        sum18Parts[dpo_block()] = sum18Block;
                 }
 
                 // L = sum18 / sum19
                 // One block of 256 threads.
-                DPO_KERNEL(CrossEntropyValueAndGradient0_stage3_total)(STORE_Value *Value, real *sum18, real *sum19)
+                DPO_KERNEL(CrossEntropyValueAndGradient0_stage3_total)(STORE_Value *Value, real *sum19, real *sum18Parts, long long parts)
                 {
-                    const real sum18Value = sum18[0];
+                    dpo_sum sum18Part;
+                    for (long long i = dpo_thread(); i < parts; i += dpo_threads())
+                        sum18Part.add(sum18Parts[i]);
+                    const real sum18Total = dpo_block_sum(sum18Part);
                     const real sum19Value = sum19[0];
-                    const real ValueValue = sum18Value / sum19Value;
+                    const real ValueValue = sum18Total / sum19Value;
                     if (dpo_thread() == 0)
                         dpo_store(Value, 0, ValueValue);
                 }
