@@ -73,7 +73,9 @@ public sealed partial class LongRowTests : IDisposable
     {
         var logits = (randn(Sequences, Tokens, vocab) * 4).to(bfloat16);
         var (labels, isToken) = Labels(vocab);
-        var expected = Eager(logits.to(float32), labels, isToken);
+
+        // In float32 eager's own sum of so many exponentials is off by more than what is asked here, on some machines.
+        var expected = Eager(logits.to(float64), labels, isToken);
         var found = Fuse(logits, labels, isToken);
         var gradient = expected[^1].to(bfloat16);
         Assert.Equal(bfloat16, found[^1].dtype);
@@ -81,7 +83,7 @@ public sealed partial class LongRowTests : IDisposable
         // A last place of float32 may lie on the border between two of bfloat16.
         Assert.True(Distance(gradient, found[^1]) <= gradient.to(float64).abs().max().item<double>() / 128);
         Assert.True((gradient != found[^1]).to(float64).mean().item<double>() < 0.01);
-        Assert.True(Distance(expected[0], found[0]) <= expected[0].item<float>() / 128);
+        Assert.True(Distance(expected[0], found[0]) <= expected[0].item<double>() / 128);
     }
 
     [Theory]
