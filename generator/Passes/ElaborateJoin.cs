@@ -131,14 +131,11 @@ internal sealed class ElaborateJoin(Function function, IReadOnlyList<Program> pr
         /// <summary>What the results of a program promote from, whichever of both it is; null where that cannot be said.</summary>
         private EquatableArray<DTypeTerm>? Promoted(EquatableArray<DTypeTerm> with, EquatableArray<DTypeTerm> without)
         {
-            if (with.Any(t => !without.Contains(WithoutOptional(t)) && !(t.IsParameter && t.Source == optional)))
+            if (with.Any(t => !without.Contains(t) && !(t.IsParameter && t.Source == optional)))
                 return null;
-            var ofAbsent = without.Where(t => !with.Any(w => WithoutOptional(w) == t)).ToArray();
+            var ofAbsent = without.Where(t => !with.Contains(t)).ToArray();
             return ofAbsent.Any(t => t.WithoutParameter is not null) ? null : with.Concat(ofAbsent.Select(t => t with { WithoutParameter = optional })).ToEquatableArray();
         }
-
-        /// <summary>What a term is where the optional tensor is absent, beside which it need not be asked for then.</summary>
-        private DTypeTerm WithoutOptional(DTypeTerm term) => term with { Unless = term.Unless.Where(p => p != optional).ToEquatableArray() };
 
         private int[] Copied(Program program)
         {
