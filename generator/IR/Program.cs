@@ -53,15 +53,9 @@ public sealed record ProgramOutput(string Name, int Variable, OutputRole Role, b
 /// <param name="Source">A parameter's name, or torch's name of a dtype (<c>Float32</c>).</param>
 /// <param name="IsParameter">Which of the two.</param>
 /// <param name="HasDimensions">Whether the tensor had dimensions where it met the others.</param>
-/// <param name="Lift">What the operations on the way ask of it, before it meets others.</param>
+/// <param name="Lift">What the operations on the way ask of it.</param>
 /// <param name="WithoutParameter">The optional parameter without which alone it counts; null where it always does.</param>
-/// <param name="Unless">Parameters beside which it does not count where one of them is real.</param>
-public sealed record DTypeTerm(string Source, bool IsParameter, bool HasDimensions, DTypeLift Lift, string? WithoutParameter = null, EquatableArray<string> Unless = default)
-{
-    /// <summary>Whatever the parameters, what it is promoted with is real.</summary>
-    public bool IsReal => WithoutParameter is null
-        && (Lift == DTypeLift.Float || Unless.Count > 0 || (!IsParameter && Source is ("Float16" or "BFloat16" or "Float32" or "Float64")));
-}
+public sealed record DTypeTerm(string Source, bool IsParameter, bool HasDimensions, DTypeLift Lift, string? WithoutParameter = null);
 
 /// <summary>What an operation asks of the dtype of its operand.</summary>
 public enum DTypeLift

@@ -370,15 +370,8 @@ internal sealed class ElaborateTensors(ElaboratePath path)
 
     public static EquatableArray<DTypeTerm> FixedType(string dtype, bool hasDimensions) => [new DTypeTerm(dtype, false, hasDimensions, DTypeLift.None)];
 
-    /// <summary>What an operation makes of a dtype. What is real already stays: a count divided by numbers of half precision leaves them half.</summary>
-    public static EquatableArray<DTypeTerm> Lift(EquatableArray<DTypeTerm> terms, DTypeLift lift)
-    {
-        if (lift == DTypeLift.Float && terms.Any(t => t.IsReal))
-            return terms;
-        return lift == DTypeLift.Float && terms.Count > 1
-            ? [.. terms, new DTypeTerm("Float32", false, terms.Any(t => t.HasDimensions), DTypeLift.None, Unless: terms.Where(t => t.IsParameter).Select(t => t.Source).Distinct().ToEquatableArray())]
-            : terms.Select(t => t with { Lift = (DTypeLift)Math.Max((int)t.Lift, (int)lift) }).Distinct().ToEquatableArray();
-    }
+    public static EquatableArray<DTypeTerm> Lift(EquatableArray<DTypeTerm> terms, DTypeLift lift) =>
+        terms.Select(t => t with { Lift = (DTypeLift)Math.Max((int)t.Lift, (int)lift) }).Distinct().ToEquatableArray();
 
     /// <summary>What the dtype of a result of several operands is promoted from.</summary>
     public EquatableArray<DTypeTerm> Promoted(ElementKind? kind, params ElaborateTensor[] tensors)
@@ -400,8 +393,9 @@ internal sealed class ElaborateTensors(ElaboratePath path)
             return tensor.DType;
         // Reduced to no dimensions, a tensor has the dtype that those with dimensions gave it: numbers among them had no say but that it is real.
         var outvoted = tensor.DType.Any(t => t.HasDimensions) ? tensor.DType.Where(t => !t.HasDimensions && !t.IsParameter).ToArray() : [];
-        var counted = tensor.DType.Where(t => !outvoted.Contains(t)).Select(t => t with { HasDimensions = false }).ToEquatableArray();
-        return outvoted.Any(t => t.IsReal) ? Lift(counted, DTypeLift.Float) : counted;
+        var isReal = outvoted.Any(t => t.Source is "Float32" or "Float64");
+        return tensor.DType.Where(t => !outvoted.Contains(t))
+            .Select(t => t with { HasDimensions = false, Lift = isReal ? DTypeLift.Float : t.Lift });
     }
 
     private ElaborateTensor New(

@@ -143,9 +143,8 @@ internal sealed class PlanEmitter
     private string DType(DTypeTerm term)
     {
         var (parameter, dtype) = term.IsParameter ? (Number(names.Parameter(term.Source)), "default") : ("-1", "global::TorchSharp.torch.ScalarType." + term.Source);
-        var without = term.WithoutParameter is { } optional ? ", WithoutParameter: " + Number(names.Parameter(optional)) : "";
-        var unless = term.Unless.Count == 0 ? "" : $", Unless: [{string.Join(", ", term.Unless.Select(p => Number(names.Parameter(p))))}]";
-        return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift}{without}{unless})";
+        var without = term.WithoutParameter is { } optional ? ", " + Number(names.Parameter(optional)) : "";
+        return $"new({parameter}, {dtype}, {Flag(term.HasDimensions)}, {Execution}DTypeLift.{term.Lift}{without})";
     }
 
     private void Tiled(SourceWriter writer, int index, string kernel, TiledLoops tiled)

@@ -21,11 +21,10 @@ public enum DTypeLift
 /// <param name="Parameter">The parameter whose dtype counts, or -1.</param>
 /// <param name="Fixed">The dtype where no parameter's counts.</param>
 /// <param name="HasDimensions">Whether the tensor had dimensions where it met the others.</param>
-/// <param name="Lift">What the operations on the way ask of it, before it meets others.</param>
+/// <param name="Lift">What the operations on the way ask of it.</param>
 /// <param name="WithoutParameter">The optional parameter without which alone it counts, or -1 where it always does.</param>
-/// <param name="Unless">Parameters beside which it does not count where one of them is real.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public readonly record struct DTypeTerm(int Parameter, ScalarType Fixed, bool HasDimensions, DTypeLift Lift, int WithoutParameter = -1, int[]? Unless = null);
+public readonly record struct DTypeTerm(int Parameter, ScalarType Fixed, bool HasDimensions, DTypeLift Lift, int WithoutParameter = -1);
 
 /// <summary>Torch's rules of dtype promotion.</summary>
 internal static class DTypePromotion
@@ -37,12 +36,13 @@ internal static class DTypePromotion
     {
         var withDimensions = Undefined;
         var without = Undefined;
+        var lift = DTypeLift.None;
         foreach (var term in terms)
         {
             var dtype = term.Parameter < 0 ? (sbyte)term.Fixed : parameters[term.Parameter];
-            if (dtype < 0 || (term.WithoutParameter >= 0 && parameters[term.WithoutParameter] >= 0) || IsAnyReal(term.Unless, parameters))
+            if (dtype < 0 || (term.WithoutParameter >= 0 && parameters[term.WithoutParameter] >= 0))
                 continue;
-            dtype = Lift(dtype, term.Lift);
+            lift = (DTypeLift)Math.Max((int)lift, (int)term.Lift);
             if (term.HasDimensions)
                 withDimensions = Promote(withDimensions, dtype);
             else
@@ -51,15 +51,8 @@ internal static class DTypePromotion
 
         // Those without dimensions count only where they are of a higher category.
         var promoted = withDimensions == Undefined || Category(without) > Category(withDimensions) ? Promote(withDimensions, without) : withDimensions;
-        return promoted == Undefined ? fallback : (ScalarType)promoted;
-    }
-
-    private static bool IsAnyReal(int[]? listed, ReadOnlySpan<sbyte> parameters)
-    {
-        foreach (var parameter in listed ?? [])
-            if (parameters[parameter] >= 0 && IsFloating((ScalarType)parameters[parameter]))
-                return true;
-        return false;
+        // Lifting comes last: a count divided by or multiplied with half-precision numbers leaves them half.
+        return promoted == Undefined ? fallback : (ScalarType)Lift(promoted, lift);
     }
 
     internal static bool IsFloating(ScalarType dtype) =>

@@ -42,19 +42,6 @@ public class DTypePromotionTests
     }
 
     [Fact]
-    public void WhatIsLiftedAloneCountsAsItIsThen()
-    {
-        using var scope = NewDisposeScope();
-        foreach (var dtype in DTypes)
-        {
-            Assert.Equal((Ones(1, dtype) * (Ones(1, ScalarType.Int64) + 0.5)).dtype, DTypePromotion.Of([new(0, default, true, DTypeLift.None), new(1, default, true, DTypeLift.Float)], [(sbyte)dtype, (sbyte)ScalarType.Int64], default));
-            Assert.Equal(
-                (Ones(1, dtype) / Ones(1, ScalarType.Int64)).dtype,
-                DTypePromotion.Of([new(0, default, true, DTypeLift.None), new(1, default, true, DTypeLift.None), new(-1, ScalarType.Float32, true, DTypeLift.None, Unless: [0, 1])], [(sbyte)dtype, (sbyte)ScalarType.Int64], default));
-        }
-    }
-
-    [Fact]
     public void AbsentParametersDoNotCount()
     {
         DTypeTerm[] terms = [new(0, default, true, DTypeLift.None), new(1, default, true, DTypeLift.None)];
