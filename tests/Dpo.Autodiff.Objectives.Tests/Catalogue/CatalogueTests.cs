@@ -84,7 +84,7 @@ public class CatalogueTests
     [MemberData(nameof(Objectives))]
     public void ExtremeValuesAgreeWhereEagerIsFinite(string name, Backend backend) => ForEach(name, backend, (objective, configuration, size) =>
     {
-        var arguments = new Draw(5, size, Magnitude.Extreme).Arguments(objective, configuration);
+        var arguments = new Draw(6, size, Magnitude.Extreme).Arguments(objective, configuration);
         var (eager, fused) = Both(objective, backend, arguments);
         var scale = Closeness.Scale(arguments.Values, eager);
         Compare(eager, fused, (what, e, f) => Closeness.Exact(what, e, f, scale, rescues: true));
