@@ -16,7 +16,18 @@ public sealed record Program(
     EquatableArray<HostEquation> Host,
     EquatableArray<TensorType> Types,
     EquatableArray<Equation> Equations,
-    EquatableArray<ProgramOutput> Outputs);
+    EquatableArray<ProgramOutput> Outputs)
+{
+    /// <summary>The equation that defines each variable; null for inputs.</summary>
+    public Equation?[] Definitions()
+    {
+        var definitions = new Equation?[Types.Count];
+        foreach (var equation in Equations)
+            foreach (var result in equation.Results)
+                definitions[result] = equation;
+        return definitions;
+    }
+}
 
 /// <summary>An input: variable <paramref name="Variable"/> is the tensor parameter <paramref name="Name"/> read as the variable's kind.</summary>
 /// <param name="Variable">Its variable id.</param>

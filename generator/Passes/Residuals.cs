@@ -86,10 +86,7 @@ public static class Residuals
     {
         var work = Work(whole);
         var isUpstream = Upstream(whole);
-        var definitions = new Equation?[whole.Types.Count];
-        foreach (var equation in whole.Equations)
-            foreach (var result in equation.Results)
-                definitions[result] = equation;
+        var definitions = whole.Definitions();
         var kept = new SortedSet<int>();
         var isSeen = new bool[whole.Types.Count];
         var open = new Stack<int>(whole.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => o.Variable));

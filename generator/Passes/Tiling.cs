@@ -24,7 +24,7 @@ public sealed class Tiling
         (this.program, this.product, this.axis) = (program, product, axis);
         places = new Place[program.Types.Count];
         depends = new bool[program.Types.Count];
-        definitions = new Equation?[program.Types.Count];
+        definitions = program.Definitions();
     }
 
     /// <summary>What a value is to the tiles.</summary>
@@ -69,7 +69,6 @@ public sealed class Tiling
             var place = Of(equation);
             foreach (var result in equation.Results)
             {
-                definitions[result] = equation;
                 places[result] = place;
                 depends[result] = Variables(equation).Any(v => depends[v]) || (equation.Primitive == Primitive.Contract && place == Place.Local);
             }

@@ -17,12 +17,9 @@ internal sealed class Materialisation
     private Materialisation(Program program, IEnumerable<int> stored)
     {
         this.program = program;
-        definitions = new Equation?[program.Types.Count];
+        definitions = program.Definitions();
         isStored = new bool[program.Types.Count];
         isInput = new bool[program.Types.Count];
-        foreach (var equation in program.Equations)
-            foreach (var result in equation.Results)
-                definitions[result] = equation;
         foreach (var input in program.Inputs)
             isInput[input.Variable] = true;
         foreach (var variable in stored)

@@ -29,12 +29,9 @@ internal sealed class Relevance
     private Relevance(Program program)
     {
         this.program = program;
-        definitions = new Equation?[program.Types.Count];
+        definitions = program.Definitions();
         conditions = new HashSet<RelevantWhere>?[program.Types.Count];
         isInput = new bool[program.Types.Count];
-        foreach (var equation in program.Equations)
-            foreach (var result in equation.Results)
-                definitions[result] = equation;
         foreach (var input in program.Inputs)
             isInput[input.Variable] = true;
         foreach (var output in program.Outputs)
