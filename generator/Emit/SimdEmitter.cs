@@ -105,7 +105,7 @@ public static class SimdEmitter
                     continue;
                 root.Insert(0, node);
                 if (node is SimdStatement statement)
-                    needed.UnionWith(SimdTree.Uses(statement.Node));
+                    needed.UnionWith(LoopStatements.Uses(statement.Node));
             }
 
             roots.Insert(0, root);
@@ -123,7 +123,7 @@ public static class SimdEmitter
         {
             if (statement.Defines < 0 || !needed.Contains(statement.Defines))
                 continue;
-            needed.UnionWith(SimdTree.Uses(statement.Node));
+            needed.UnionWith(LoopStatements.Uses(statement.Node));
             scalars.Insert(0, statement);
         }
 

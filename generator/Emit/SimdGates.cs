@@ -66,9 +66,9 @@ internal sealed class SimdGates
         foreach (var statement in statements)
         {
             var gate = Of(statement.Node);
-            foreach (var value in SimdTree.Uses(statement.Node))
+            foreach (var value in LoopStatements.Uses(statement.Node))
                 changed |= Widen(ref values[value], gate);
-            foreach (var (buffer, _) in SimdTree.Accesses(statement.Node))
+            foreach (var (buffer, _) in LoopStatements.Accesses(statement.Node))
                 changed |= Widen(ref buffers[buffer], gate);
         }
 
@@ -92,7 +92,7 @@ internal sealed class SimdGates
             LoopNode.Compute compute => values[compute.Value],
             _ => SimdGate.Never,
         };
-        foreach (var buffer in SimdTree.Writes(node))
+        foreach (var buffer in LoopStatements.Writes(node))
             gate |= buffers[buffer];
         return gate;
     }

@@ -184,7 +184,7 @@ internal sealed class SimdKernel
     private static bool CanScatter(SimdLoop loop)
     {
         var statements = SimdTree.Statements(loop).Select(s => s.Node).ToArray();
-        var written = new HashSet<int>(statements.SelectMany(SimdTree.Writes));
+        var written = new HashSet<int>(statements.SelectMany(LoopStatements.Writes));
         return statements.All(s => s switch
         {
             LoopNode.Load load => !written.Contains(load.Buffer),
@@ -199,7 +199,7 @@ internal sealed class SimdKernel
         var touches = new Dictionary<int, int>();
         foreach (var stage in program.Stages)
             foreach (var node in SimdTree.Of(program, stage.Body))
-                foreach (var buffer in SimdTree.Statements(node).SelectMany(s => SimdTree.Accesses(s.Node).Select(a => a.Buffer).Concat(SimdTree.Writes(s.Node))).Distinct())
+                foreach (var buffer in SimdTree.Statements(node).SelectMany(s => LoopStatements.Accesses(s.Node).Select(a => a.Buffer).Concat(LoopStatements.Writes(s.Node))).Distinct())
                     touches[buffer] = touches.TryGetValue(buffer, out var count) ? count + (node is SimdLoop ? 2 : 1) : node is SimdLoop ? 2 : 1;
         bool IsShared(LoopBuffer buffer) => buffer.Scope != BufferScope.Global && touches.TryGetValue(buffer.Id, out var count) && count > 2;
         return program with

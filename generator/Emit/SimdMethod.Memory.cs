@@ -318,9 +318,9 @@ internal sealed partial class SimdMethod
             }
 
             var statement = ((SimdStatement)node).Node;
-            foreach (var (buffer, index) in SimdTree.Accesses(statement).Where(a => includes(a.Buffer)))
+            foreach (var (buffer, index) in LoopStatements.Accesses(statement).Where(a => includes(a.Buffer)))
                 if (!accumulators.ContainsKey(buffer) && !(statement is LoopNode.Combine combine && kernel.Accumulators.ContainsKey(combine)))
-                    DeclareRow(buffer, index, path, SimdTree.Predicate(statement), statement is LoopNode.Store { Predicate: null });
+                    DeclareRow(buffer, index, path, LoopStatements.Predicate(statement), statement is LoopNode.Store { Predicate: null });
         }
     }
 

@@ -31,7 +31,7 @@ internal sealed partial class SimdMethod
 
     private void DeclareAccumulators(SimdLoop loop)
     {
-        foreach (var buffer in SimdTree.Statements(loop).SelectMany(s => SimdTree.Accesses(s.Node)).Select(a => a.Buffer).Distinct().ToArray())
+        foreach (var buffer in SimdTree.Statements(loop).SelectMany(s => LoopStatements.Accesses(s.Node)).Select(a => a.Buffer).Distinct().ToArray())
             DeclareRegister(buffer);
         foreach (var accumulator in loop.Accumulators)
             DeclareAccumulator(accumulator);

@@ -134,7 +134,7 @@ internal sealed partial class SimdMethod
     {
         foreach (var statement in SimdTree.Statements(node))
         {
-            foreach (var (buffer, _) in SimdTree.Accesses(statement.Node))
+            foreach (var (buffer, _) in LoopStatements.Accesses(statement.Node))
             {
                 if (!initialised.ContainsKey(buffer))
                     continue;

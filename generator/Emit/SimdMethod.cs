@@ -86,11 +86,11 @@ internal sealed partial class SimdMethod
             }
 
             var statement = ((SimdStatement)node).Node;
-            foreach (var value in SimdTree.Uses(statement))
+            foreach (var value in LoopStatements.Uses(statement))
                 Use(value, list);
 
             // What says where or whether is mentioned more than once.
-            foreach (var value in SimdTree.AddressUses(statement))
+            foreach (var value in LoopStatements.AddressUses(statement))
                 uses[value]++;
         }
     }
@@ -168,7 +168,7 @@ internal sealed partial class SimdMethod
     private void DeclareEscaping(List<SimdNode> run)
     {
         var inside = new Dictionary<int, int>();
-        var addressed = SimdTree.Statements(run).SelectMany(s => SimdTree.AddressUses(s.Node)).Concat(SimdTree.Loops(run).Where(l => l.When is not null).Select(l => l.When!.Value.Value));
+        var addressed = SimdTree.Statements(run).SelectMany(s => LoopStatements.AddressUses(s.Node)).Concat(SimdTree.Loops(run).Where(l => l.When is not null).Select(l => l.When!.Value.Value));
         foreach (var value in SimdTree.Uses(run).Concat(addressed))
             inside[value] = inside.TryGetValue(value, out var count) ? count + 1 : 1;
         foreach (var statement in run.OfType<SimdStatement>().Where(s => s.Defines >= 0))

@@ -32,7 +32,7 @@ internal sealed class SimdRearrangement(LoopProgram program)
             body.Add(node);
         }
 
-        var written = new HashSet<int>(SimdTree.Statements(body).SelectMany(s => SimdTree.Writes(s.Node)));
+        var written = new HashSet<int>(SimdTree.Statements(body).SelectMany(s => LoopStatements.Writes(s.Node)));
         var defined = new HashSet<int>(SimdTree.Statements(body).Select(s => s.Defines));
         var hoisted = new List<SimdStatement>();
         loop.Body = [];
@@ -41,9 +41,9 @@ internal sealed class SimdRearrangement(LoopProgram program)
             // What is read in a loop that may not run is not read for it.
             if (node is SimdStatement { Node: LoopNode.Load or LoopNode.Compute } statement
                 && (loop.When is null || statement.Node is LoopNode.Compute)
-                && !SimdTree.Uses(statement.Node).Any(defined.Contains)
-                && !SimdTree.LoopUses(statement.Node).Contains(loop.Variable.Id)
-                && !SimdTree.Accesses(statement.Node).Any(a => written.Contains(a.Buffer)))
+                && !LoopStatements.Uses(statement.Node).Any(defined.Contains)
+                && !LoopStatements.LoopUses(statement.Node).Contains(loop.Variable.Id)
+                && !LoopStatements.Accesses(statement.Node).Any(a => written.Contains(a.Buffer)))
             {
                 hoisted.Add(statement);
                 defined.Remove(statement.Defines);
@@ -126,7 +126,7 @@ internal sealed class SimdRearrangement(LoopProgram program)
         {
             LoopNode.Combine other when other.Buffer == combine.Buffer => other.Monoid == combine.Monoid && other.Index == combine.Index,
             LoopNode.Initialise other => other.Buffer != combine.Buffer,
-            _ => SimdTree.Accesses(s.Node).All(a => a.Buffer != combine.Buffer),
+            _ => LoopStatements.Accesses(s.Node).All(a => a.Buffer != combine.Buffer),
         });
     }
 

@@ -66,7 +66,7 @@ internal sealed class SimdStorage
 
     private void Check(LoopNode node, List<SimdLoop> path)
     {
-        foreach (var (buffer, index) in SimdTree.Accesses(node))
+        foreach (var (buffer, index) in LoopStatements.Accesses(node))
             stored[buffer] &= IsPossible(node, buffer, index, path);
         if (node is LoopNode.Initialise initialise)
             stored[initialise.Buffer] = false;
@@ -81,7 +81,7 @@ internal sealed class SimdStorage
             return true;
         if (IsScattered(buffer, index, lanes))
             return true;
-        if (!IsRow(buffer, index, lanes, path, SimdTree.Predicate(node), isWritten))
+        if (!IsRow(buffer, index, lanes, path, LoopStatements.Predicate(node), isWritten))
             return false;
         if (!rows.TryGetValue(path[0], out var found))
             rows[path[0]] = found = [];

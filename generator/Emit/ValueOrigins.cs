@@ -14,7 +14,7 @@ internal sealed class ValueOrigins(LoopProgram program)
     {
         if (statement.Defines >= 0)
             definitions[statement.Defines] = statement.Node;
-        foreach (var buffer in SimdTree.Writes(statement.Node))
+        foreach (var buffer in LoopStatements.Writes(statement.Node))
         {
             if (!writers.TryGetValue(buffer, out var nodes))
                 writers[buffer] = nodes = [];

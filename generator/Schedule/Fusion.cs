@@ -71,6 +71,9 @@ internal sealed class Fusion
         return counts;
     }
 
+    /// <summary>Whether an item counts what others wait for.</summary>
+    private bool IsCount(LoopItem item) => item is LoopGroup group && counts.Contains(group.Members[0]);
+
     private static bool IsTotal(Statement statement) =>
         statement.Kind == StatementKind.Reduce && statement.Axes.Count > 0 && statement.Axes.All(a => a.Role == AxisRole.Reduced);
 
@@ -99,8 +102,8 @@ internal sealed class Fusion
             if (Join(statement, items, last) is not ({ } group, var axis))
             {
                 axis = Seed(statement, statements.Skip(s + 1), depth);
-                group = new LoopGroup(loops++, statement.Axes[axis].Extent, IsSegment(statement, axis), counts.Contains(statement));
-                items.Insert(group.IsCount ? items.TakeWhile(i => i is LoopGroup { IsCount: true }).Count() : items.Count, group);
+                group = new LoopGroup(loops++, statement.Axes[axis].Extent, IsSegment(statement, axis));
+                items.Insert(counts.Contains(statement) ? items.TakeWhile(IsCount).Count() : items.Count, group);
             }
 
             group.Members.Add(statement);
@@ -126,7 +129,7 @@ internal sealed class Fusion
         var most = -1;
         for (var i = Math.Max(last, 0); i < items.Count; i++)
         {
-            if (items[i] is not LoopGroup group || group.IsCount != counts.Contains(statement))
+            if (items[i] is not LoopGroup group || IsCount(group) != counts.Contains(statement))
                 continue;
             foreach (var axis in statement.OpenAxes())
             {

@@ -121,7 +121,7 @@ internal abstract class LoopItem
 }
 
 /// <summary>A loop shared by statements.</summary>
-internal sealed class LoopGroup(int id, Extent extent, bool isSegment, bool isCount) : LoopItem
+internal sealed class LoopGroup(int id, Extent extent, bool isSegment) : LoopItem
 {
     public int Id { get; } = id;
 
@@ -129,9 +129,6 @@ internal sealed class LoopGroup(int id, Extent extent, bool isSegment, bool isCo
 
     /// <summary>Runs in order: its statements combine into places found by an index.</summary>
     public bool IsSegment { get; } = isSegment;
-
-    /// <summary>Its statements count what others wait for.</summary>
-    public bool IsCount { get; } = isCount;
 
     public List<Statement> Members { get; } = [];
 

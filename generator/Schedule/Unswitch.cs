@@ -50,11 +50,8 @@ internal sealed class Unswitch
             case LoopNode.Loop loop:
                 Note(loop.Body);
                 break;
-            case LoopNode.Load load:
-                definitions[load.Value] = load;
-                break;
-            case LoopNode.Compute compute:
-                definitions[compute.Value] = compute;
+            case LoopNode.Load or LoopNode.Compute:
+                definitions[LoopStatements.Defines(node)] = node;
                 break;
         }
     }
@@ -82,7 +79,7 @@ internal sealed class Unswitch
     private IEnumerable<LoopNode> Divide(LoopNode.Loop row, EquatableArray<LoopNode> body, Dictionary<(Primitive, int, int), int> computed)
     {
         if (row.When is { } when)
-            return [row with { Body = Body(Simplified(body, [(when.Value, !when.IsNegated)])) }];
+            return [row with { Body = new LoopNode.Sequence(Simplified(body, [(when.Value, !when.IsNegated)])) }];
         if (!LoopCosts.IsRow(loops[row.Variable].Extent))
             return [row];
 
@@ -96,14 +93,14 @@ internal sealed class Unswitch
 
         var conditions = new List<(int Value, bool Holds)>();
         foreach (var candidate in left.Where(l => l.Body == least).Select(l => l.Condition).OrderByDescending(c => c.Value))
-            if (!Implied(conditions).TryGetValue(candidate.Value, out _))
+            if (!Implied(conditions).ContainsKey(candidate.Value))
                 conditions.Add(candidate);
-        var before = new List<LoopNode>();
+        var divided = new List<LoopNode>();
         var condition = conditions.Select(c => c.Holds ? c.Value : Compute(Primitive.Not, c.Value, -1)).Aggregate((a, b) => Compute(Primitive.And, a, b));
-        before.Add(row with { Body = Body(Simplified(body, conditions)), When = new(condition) });
+        divided.Add(row with { Body = new LoopNode.Sequence(Simplified(body, conditions)), When = new(condition) });
         if (least.Count > 0)
-            before.Add(Copy(row.Variable, least, new(condition, IsNegated: true)));
-        return before;
+            divided.Add(Copy(row.Variable, least, new(condition, IsNegated: true)));
+        return divided;
 
         int Compute(Primitive primitive, int first, int second)
         {
@@ -111,30 +108,23 @@ internal sealed class Unswitch
                 return known;
             values.Add(ElementKind.Boolean);
             var operands = second < 0 ? new[] { LoopAtom.Value(first) } : [LoopAtom.Value(first), LoopAtom.Value(second)];
-            before.Add(new LoopNode.Compute(values.Count - 1, primitive, operands.ToEquatableArray(), Parameters.Nothing));
+            divided.Add(new LoopNode.Compute(values.Count - 1, primitive, operands.ToEquatableArray(), Parameters.Nothing));
             return computed[(primitive, first, second)] = values.Count - 1;
         }
     }
 
-    private static LoopNode.Sequence Body(EquatableArray<LoopNode> nodes) => new(nodes);
-
     /// <summary>The Boolean values from outside a body by which it selects.</summary>
     private int[] Conditions(EquatableArray<LoopNode> body)
     {
-        var inside = new HashSet<int>(body.Select(Defined));
+        var inside = new HashSet<int>(body.Select(LoopStatements.Defines));
         return body.SelectMany(Asked).Where(v => !inside.Contains(v) && values[v] == ElementKind.Boolean).Distinct().OrderBy(v => v).ToArray();
     }
 
-    private static int Defined(LoopNode node) => node switch { LoopNode.Load load => load.Value, LoopNode.Compute compute => compute.Value, _ => -1 };
-
     private static IEnumerable<int> Asked(LoopNode node) => node switch
     {
-        LoopNode.Load { Predicate: { } predicate } => [predicate],
-        LoopNode.Store { Predicate: { } predicate } => [predicate],
-        LoopNode.Combine { Predicate: { } predicate } => [predicate],
         LoopNode.Compute { Primitive: Primitive.Where } where => where.Operands.Take(1).Where(o => o.Kind == LoopAtomKind.Value).Select(o => o.Id),
-        LoopNode.Compute { Primitive: Primitive.And or Primitive.Or or Primitive.Not } logical => logical.Operands.Where(o => o.Kind == LoopAtomKind.Value).Select(o => o.Id),
-        _ => [],
+        LoopNode.Compute { Primitive: Primitive.And or Primitive.Or or Primitive.Not } => LoopStatements.Uses(node),
+        _ => LoopStatements.Predicate(node) is { } predicate ? [predicate] : [],
     };
 
     private double Cost(EquatableArray<LoopNode> body) => body.Sum(n => n switch
@@ -285,28 +275,13 @@ internal sealed class Unswitch
         var kept = new List<LoopNode>();
         foreach (var node in nodes.AsEnumerable().Reverse())
         {
-            if (Defined(node) is >= 0 and var defined && !needed.Contains(defined))
+            if (LoopStatements.Defines(node) is >= 0 and var defined && !needed.Contains(defined))
                 continue;
-            needed.UnionWith(Used(node));
+            needed.UnionWith(LoopStatements.Uses(node));
             kept.Insert(0, node);
         }
 
         return kept.ToEquatableArray();
-    }
-
-    private static IEnumerable<int> Used(LoopNode node)
-    {
-        var (index, predicate, atoms) = node switch
-        {
-            LoopNode.Load load => (load.Index, load.Predicate, EquatableArray<LoopAtom>.Empty),
-            LoopNode.Store store => (store.Index, store.Predicate, [store.Operand]),
-            LoopNode.Compute compute => (EquatableArray<IndexExpression>.Empty, null, compute.Operands),
-            LoopNode.Combine combine => (combine.Index, combine.Predicate, combine.Position is { } position ? [combine.Operand, position] : [combine.Operand]),
-            _ => (EquatableArray<IndexExpression>.Empty, (int?)null, EquatableArray<LoopAtom>.Empty),
-        };
-        return atoms.Where(a => a.Kind == LoopAtomKind.Value).Select(a => a.Id)
-            .Concat(index.OfType<IndexExpression.Indirect>().Select(i => i.Value))
-            .Concat(predicate is { } condition ? [condition] : []);
     }
 
     /// <summary>A loop of its own over the same extent, with values of its own.</summary>
@@ -315,45 +290,13 @@ internal sealed class Unswitch
         var loop = loops.Count;
         loops.Add(loops[variable] with { Id = loop });
         var renamed = new Dictionary<int, int>();
-        foreach (var defined in body.Select(Defined).Where(d => d >= 0))
+        foreach (var defined in body.Select(LoopStatements.Defines).Where(d => d >= 0))
         {
             renamed[defined] = values.Count;
             values.Add(values[defined]);
         }
 
-        return new LoopNode.Loop(loop, Body(body.Select(Rename).ToEquatableArray()), when);
-
-        LoopNode Rename(LoopNode node) => node switch
-        {
-            LoopNode.Load load => new LoopNode.Load(Value(load.Value), load.Buffer, Index(load.Index), Predicate(load.Predicate)),
-            LoopNode.Store store => store with { Index = Index(store.Index), Operand = Atom(store.Operand), Predicate = Predicate(store.Predicate) },
-            LoopNode.Compute compute => compute with { Value = Value(compute.Value), Operands = compute.Operands.Select(Atom).ToEquatableArray() },
-            LoopNode.Combine combine => combine with
-            {
-                Index = Index(combine.Index),
-                Operand = Atom(combine.Operand),
-                Position = combine.Position is { } position ? Atom(position) : null,
-                Predicate = Predicate(combine.Predicate),
-            },
-            _ => node,
-        };
-
-        int Value(int value) => renamed.TryGetValue(value, out var other) ? other : value;
-
-        int? Predicate(int? predicate) => predicate is { } value ? Value(value) : null;
-
-        LoopAtom Atom(LoopAtom atom) => atom.Kind switch
-        {
-            LoopAtomKind.Value => LoopAtom.Value(Value(atom.Id)),
-            LoopAtomKind.Coordinate when atom.Id == variable => LoopAtom.Coordinate(loop),
-            _ => atom,
-        };
-
-        EquatableArray<IndexExpression> Index(EquatableArray<IndexExpression> index) => index.Select(i => i switch
-        {
-            IndexExpression.Indirect indirect => new IndexExpression.Indirect(Value(indirect.Value)),
-            IndexExpression.Affine affine => affine with { Terms = affine.Terms.Select(t => t.Loop == variable ? t with { Loop = loop } : t).ToEquatableArray() },
-            _ => i,
-        }).ToEquatableArray();
+        var renaming = new LoopRenaming(renamed, new Dictionary<int, int> { [variable] = loop });
+        return new LoopNode.Loop(loop, new LoopNode.Sequence(body.Select(renaming.Of).ToEquatableArray()), when);
     }
 }

@@ -135,10 +135,10 @@ public sealed class CudaEmitter
     private void FlushBefore(IReadOnlyList<SimdNode> next)
     {
         var statements = next.SelectMany(SimdTree.Statements).Select(s => s.Node).ToArray();
-        var touched = new HashSet<int>(statements.SelectMany(s => SimdTree.Accesses(s).Select(a => a.Buffer).Concat(SimdTree.Writes(s))));
-        var written = new HashSet<int>(statements.SelectMany(SimdTree.Writes));
+        var touched = new HashSet<int>(statements.SelectMany(s => LoopStatements.Accesses(s).Select(a => a.Buffer).Concat(LoopStatements.Writes(s))));
+        var written = new HashSet<int>(statements.SelectMany(LoopStatements.Writes));
         var block = Scalars(waiting).Concat(waiting).SelectMany(SimdTree.Statements).Select(s => s.Node).ToArray();
-        if (totals.Any(t => touched.Contains(t.Buffer)) || block.Any(s => SimdTree.Writes(s).Any(touched.Contains) || SimdTree.Accesses(s).Any(a => written.Contains(a.Buffer))))
+        if (totals.Any(t => touched.Contains(t.Buffer)) || block.Any(s => LoopStatements.Writes(s).Any(touched.Contains) || LoopStatements.Accesses(s).Any(a => written.Contains(a.Buffer))))
             Flush();
     }
 
@@ -149,7 +149,7 @@ public sealed class CudaEmitter
         var nodes = Scalars(waiting).Concat(waiting).OrderBy(n => order[n]).ToList();
         var here = new HashSet<SimdNode>(nodes);
         var readLater = new HashSet<int>(memory.Stages.SelectMany(s => s).Where(n => !here.Contains(n)).SelectMany(SimdTree.Statements)
-            .Where(s => s.Node is not (LoopNode.Combine or LoopNode.Store)).SelectMany(s => SimdTree.Accesses(s.Node)).Select(a => a.Buffer));
+            .Where(s => s.Node is not (LoopNode.Combine or LoopNode.Store)).SelectMany(s => LoopStatements.Accesses(s.Node)).Select(a => a.Buffer));
         var parts = totals.ToArray();
         var comment = string.Join("\n", waitingComments.Where(c => c.Length > 0));
         waiting.Clear();
@@ -168,7 +168,7 @@ public sealed class CudaEmitter
         {
             var value = open.Pop();
             if (scalarOf.TryGetValue(value, out var scalar) && needed.Add(value))
-                foreach (var operand in SimdTree.Uses(scalar.Node))
+                foreach (var operand in LoopStatements.Uses(scalar.Node))
                     open.Push(operand);
         }
 

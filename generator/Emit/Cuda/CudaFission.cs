@@ -98,7 +98,7 @@ internal sealed class CudaFission
         public Division(CudaFission owner, CudaNest nest, List<SimdLoop> heavy)
         {
             (this.owner, this.nest, this.heavy) = (owner, nest, heavy);
-            written = new(SimdTree.Statements(nest.Body).SelectMany(s => SimdTree.Writes(s.Node)));
+            written = new(SimdTree.Statements(nest.Body).SelectMany(s => LoopStatements.Writes(s.Node)));
             IsPossible = heavy.All(IsIndependent) && Arrange();
         }
 
@@ -115,9 +115,9 @@ internal sealed class CudaFission
             {
                 if (statement.Node is LoopNode.Combine { Monoid: Monoid.ArgMax } position && !own.Contains(position.Buffer))
                     return false;
-                foreach (var id in SimdTree.Writes(statement.Node))
+                foreach (var id in LoopStatements.Writes(statement.Node))
                 {
-                    var isOfLoop = SimdTree.Accesses(statement.Node).Where(a => a.Buffer == id).Any(a => a.Index.Any(i => CudaNest.Has(i, loop.Variable.Id)));
+                    var isOfLoop = LoopStatements.Accesses(statement.Node).Where(a => a.Buffer == id).Any(a => a.Index.Any(i => CudaNest.Has(i, loop.Variable.Id)));
                     var isOutside = nest.Body.Where(n => n != loop).SelectMany(SimdTree.Statements).Any(s => Touches(s.Node, id));
                     var isPossible = Buffer(id) switch
                     {
@@ -134,7 +134,7 @@ internal sealed class CudaFission
             return true;
         }
 
-        private static bool Touches(LoopNode node, int buffer) => SimdTree.Accesses(node).Any(a => a.Buffer == buffer) || SimdTree.Writes(node).Contains(buffer);
+        private static bool Touches(LoopNode node, int buffer) => LoopStatements.Accesses(node).Any(a => a.Buffer == buffer) || LoopStatements.Writes(node).Contains(buffer);
 
         /// <summary>Makes the pieces: accumulators begin where they are first combined into, and are read where they are complete.</summary>
         private bool Arrange()
@@ -247,7 +247,7 @@ internal sealed class CudaFission
             for (var i = 0; i < pieces.Count; i++)
             {
                 var kept = pieces[i].OfType<SimdStatement>().Where(s => spilled.ContainsKey(s.Defines)).Select(s => s.Defines).ToArray();
-                if (kept.Length > 0 || SimdTree.Statements(pieces[i]).Any(s => SimdTree.Writes(s.Node).Any(b => owner.buffers[b].Scope != BufferScope.Register)))
+                if (kept.Length > 0 || SimdTree.Statements(pieces[i]).Any(s => LoopStatements.Writes(s.Node).Any(b => owner.buffers[b].Scope != BufferScope.Register)))
                     nests.Add(Nest(i, kept));
             }
 
@@ -261,7 +261,7 @@ internal sealed class CudaFission
                 if (!definitions.TryGetValue(value, out var definition) || definition.Piece == piece)
                     continue;
                 if (IsPure(value))
-                    Require(piece, SimdTree.Uses(definition.Statement.Node));
+                    Require(piece, LoopStatements.Uses(definition.Statement.Node));
                 else if (!spilled.ContainsKey(value))
                     spilled[value] = owner.NewBuffer("v" + value.ToString(System.Globalization.CultureInfo.InvariantCulture) + "All", owner.values[value], nest.Items.Select(l => l.Variable.Extent));
             }
@@ -273,7 +273,7 @@ internal sealed class CudaFission
             LoopNode.Load load => owner.buffers[load.Buffer].Scope == BufferScope.Global && load.Buffer < owner.program.Buffers.Count && !written.Contains(load.Buffer),
             LoopNode.Compute => true,
             _ => false,
-        } && SimdTree.Uses(definition.Statement.Node).All(IsPure));
+        } && LoopStatements.Uses(definition.Statement.Node).All(IsPure));
 
         /// <summary>A piece in loops of its own.</summary>
         private SimdNode Nest(int piece, int[] kept)
@@ -282,6 +282,7 @@ internal sealed class CudaFission
             var loops = nest.Items.Zip(items, (old, made) => (old.Variable.Id, made.Id)).ToDictionary(p => p.Item1, p => p.Item2);
             var place = items.Select(l => IndexExpression.Of(l.Id)).ToEquatableArray();
             var renamed = new Dictionary<int, int>();
+            var renaming = new LoopRenaming(renamed, loops);
             var body = new List<SimdNode>();
             var prologue = nest.Prologue.OfType<SimdStatement>().ToDictionary(s => s.Defines, s => s);
 
@@ -304,15 +305,15 @@ internal sealed class CudaFission
                     statement = definition.Statement;
                 }
 
-                foreach (var operand in SimdTree.Uses(statement!.Node))
+                foreach (var operand in LoopStatements.Uses(statement!.Node))
                     Bring(operand);
                 renamed[value] = owner.NewValue(owner.values[value]);
-                body.Add(new SimdStatement(Rename(statement.Node, loops, renamed)));
+                body.Add(Rename(statement, renaming, place));
             }
 
             foreach (var value in SimdTree.Uses(pieces[piece]).ToArray())
                 Bring(value);
-            body.AddRange(pieces[piece].Select(n => Rename(n, loops, renamed)));
+            body.AddRange(pieces[piece].Select(n => Rename(n, renaming, place)));
             foreach (var value in kept)
                 body.Add(new SimdStatement(new LoopNode.Store(spilled[value].Id, place, LoopAtom.Value(value))));
             SimdLoop? result = null;
@@ -321,50 +322,24 @@ internal sealed class CudaFission
             return result!;
         }
 
-        private SimdNode Rename(SimdNode node, Dictionary<int, int> loops, Dictionary<int, int> renamed)
+        private SimdNode Rename(SimdNode node, LoopRenaming renaming, EquatableArray<IndexExpression> place)
         {
             if (node is SimdStatement statement)
-                return new SimdStatement(Rename(statement.Node, loops, renamed));
+                return new SimdStatement(Expand(renaming.Of(statement.Node), place));
             var loop = (SimdLoop)node;
-            var when = loop.When is { } condition && renamed.TryGetValue(condition.Value, out var other) ? condition with { Value = other } : loop.When;
-            return new SimdLoop(loop.Variable, when) { Body = loop.Body.Select(n => Rename(n, loops, renamed)).ToList() };
+            return new SimdLoop(loop.Variable, renaming.Of(loop.When)) { Body = loop.Body.Select(n => Rename(n, renaming, place)).ToList() };
         }
 
-        private LoopNode Rename(LoopNode node, Dictionary<int, int> loops, Dictionary<int, int> renamed)
+        /// <summary>A statement on memory of which each item has its own.</summary>
+        private LoopNode Expand(LoopNode node, EquatableArray<IndexExpression> place)
         {
-            int Value(int value) => renamed.TryGetValue(value, out var other) ? other : value;
-            int? Predicate(int? value) => value is { } given ? Value(given) : null;
-            LoopAtom Atom(LoopAtom atom) => atom.Kind switch
-            {
-                LoopAtomKind.Value => LoopAtom.Value(Value(atom.Id)),
-                LoopAtomKind.Coordinate when loops.TryGetValue(atom.Id, out var other) => LoopAtom.Coordinate(other),
-                _ => atom,
-            };
             int Memory(int buffer) => expanded.TryGetValue(buffer, out var whole) ? whole.Id : buffer;
-            EquatableArray<IndexExpression> Index(int buffer, EquatableArray<IndexExpression> index)
-            {
-                var own = index.Select(i => i switch
-                {
-                    IndexExpression.Indirect indirect => new IndexExpression.Indirect(Value(indirect.Value)),
-                    IndexExpression.Affine affine => affine with { Terms = affine.Terms.Select(t => loops.TryGetValue(t.Loop, out var other) ? t with { Loop = other } : t).ToEquatableArray() },
-                    _ => i,
-                });
-                return (expanded.ContainsKey(buffer) ? nest.Items.Select(l => IndexExpression.Of(loops[l.Variable.Id])).Concat(own) : own).ToEquatableArray();
-            }
-
+            EquatableArray<IndexExpression> Index(int buffer, EquatableArray<IndexExpression> index) => expanded.ContainsKey(buffer) ? place.Concat(index).ToEquatableArray() : index;
             return node switch
             {
-                LoopNode.Load load => new LoopNode.Load(Value(load.Value), Memory(load.Buffer), Index(load.Buffer, load.Index), Predicate(load.Predicate)),
-                LoopNode.Store store => new LoopNode.Store(Memory(store.Buffer), Index(store.Buffer, store.Index), Atom(store.Operand), Predicate(store.Predicate)),
-                LoopNode.Compute compute => compute with { Value = Value(compute.Value), Operands = compute.Operands.Select(Atom).ToEquatableArray() },
-                LoopNode.Combine combine => combine with
-                {
-                    Buffer = Memory(combine.Buffer),
-                    Index = Index(combine.Buffer, combine.Index),
-                    Operand = Atom(combine.Operand),
-                    Position = combine.Position is { } position ? Atom(position) : null,
-                    Predicate = Predicate(combine.Predicate),
-                },
+                LoopNode.Load load => load with { Buffer = Memory(load.Buffer), Index = Index(load.Buffer, load.Index) },
+                LoopNode.Store store => store with { Buffer = Memory(store.Buffer), Index = Index(store.Buffer, store.Index) },
+                LoopNode.Combine combine => combine with { Buffer = Memory(combine.Buffer), Index = Index(combine.Buffer, combine.Index) },
                 LoopNode.Extern call => call with
                 {
                     Operands = call.Operands.Select(o => new ExternOperand(

@@ -30,7 +30,7 @@ internal sealed class CudaHazards
     {
         this.memory = memory;
         this.method = method;
-        written = new(parts.SelectMany(SimdTree.Statements).SelectMany(s => SimdTree.Writes(s.Node)).Select(memory.Place));
+        written = new(parts.SelectMany(SimdTree.Statements).SelectMany(s => LoopStatements.Writes(s.Node)).Select(memory.Place));
         Repeat([], open => parts.Aggregate(open, (o, part) => Walk(o, part, known)), access => areItems && memory.Program.Buffers[access.Buffer].Scope == BufferScope.Row);
     }
 
@@ -110,7 +110,7 @@ internal sealed class CudaHazards
     private bool IsOwn(int place, SimdLoop loop)
     {
         string? common = null;
-        foreach (var (_, index) in SimdTree.Statements(loop).SelectMany(s => SimdTree.Accesses(s.Node)).Where(a => memory.Place(a.Buffer) == place))
+        foreach (var (_, index) in SimdTree.Statements(loop).SelectMany(s => LoopStatements.Accesses(s.Node)).Where(a => memory.Place(a.Buffer) == place))
         {
             var key = Key(index, loop);
             if (key is null || (common is not null && common != key))
@@ -139,11 +139,11 @@ internal sealed class CudaHazards
             var statement = ((SimdStatement)node).Node;
             if (statement is LoopNode.Initialise cleared && IsMemory(cleared.Buffer))
                 yield return new(memory.Place(cleared.Buffer), true, Filled(cleared.Buffer));
-            foreach (var (buffer, index) in SimdTree.Accesses(statement))
+            foreach (var (buffer, index) in LoopStatements.Accesses(statement))
             {
                 if (!IsMemory(buffer))
                     continue;
-                var isWrite = SimdTree.Writes(statement).Contains(buffer);
+                var isWrite = LoopStatements.Writes(statement).Contains(buffer);
                 var key = statement is LoopNode.Extern || isOwner ? null : lane is null ? isWrite ? FirstThread : null : method.IsVectorised(lane) ? null : Key(index, lane);
                 yield return new(memory.Place(buffer), isWrite, key);
             }

@@ -23,7 +23,7 @@ internal sealed partial class CudaMethod
         // What is read under a condition may not be there where it does not hold.
         foreach (var node in statements.Where(n => n is LoopNode.Load { Predicate: null } or LoopNode.Store { Predicate: null }))
         {
-            var (buffer, index) = SimdTree.Accesses(node).Single();
+            var (buffer, index) = LoopStatements.Accesses(node).Single();
             var isOneWay = !(stored.Contains(buffer) && loaded.Contains(buffer)) && statements.Count(n => n is LoopNode.Store store && store.Buffer == buffer) <= 1;
             if (program.Buffers[buffer].Kind == ElementKind.Real && isOneWay && (node is LoopNode.Store || IsUsed(((LoopNode.Load)node).Value)) && Before(loop, buffer, index) is { } before)
                 streams[node] = (buffer, before);

@@ -238,9 +238,9 @@ internal sealed partial class CudaMethod
         var divided = new List<int>();
         foreach (var statement in SimdTree.Statements(loop))
         {
-            foreach (var (buffer, index) in SimdTree.Accesses(statement.Node))
+            foreach (var (buffer, index) in LoopStatements.Accesses(statement.Node))
             {
-                if (!SimdTree.Writes(statement.Node).Contains(buffer) || owned.ContainsKey(buffer) || program.Buffers[buffer] is { Scope: BufferScope.Register } or { Extents.Count: 0 })
+                if (!LoopStatements.Writes(statement.Node).Contains(buffer) || owned.ContainsKey(buffer) || program.Buffers[buffer] is { Scope: BufferScope.Register } or { Extents.Count: 0 })
                     continue;
                 var position = 0;
                 while (position < index.Count - 1 && index[position] is IndexExpression.Affine affine && !affine.Terms.Any(t => inside.Contains(t.Loop)))

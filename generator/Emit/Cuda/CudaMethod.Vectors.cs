@@ -19,7 +19,7 @@ internal sealed partial class CudaMethod
 
     private bool IsPlain(LoopNode node) => node switch
     {
-        LoopNode.Load or LoopNode.Compute or LoopNode.Store => SimdTree.Accesses(node).All(a => program.Buffers[a.Buffer].Scope == BufferScope.Global),
+        LoopNode.Load or LoopNode.Compute or LoopNode.Store => LoopStatements.Accesses(node).All(a => program.Buffers[a.Buffer].Scope == BufferScope.Global),
         LoopNode.Combine { Monoid: not Monoid.ArgMax } combine => program.Buffers[combine.Buffer].Extents.Count == 0,
         _ => false,
     };
@@ -27,9 +27,9 @@ internal sealed partial class CudaMethod
     /// <summary>Whether a statement runs over neighbours in a tensor of numbers.</summary>
     private bool IsStream(LoopNode node, SimdLoop loop)
     {
-        if (node is not (LoopNode.Load or LoopNode.Store { Predicate: null }) || (SimdTree.Predicate(node) is { } holds && loop.Body.OfType<SimdStatement>().Any(s => s.Defines == holds)))
+        if (node is not (LoopNode.Load or LoopNode.Store { Predicate: null }) || (LoopStatements.Predicate(node) is { } holds && loop.Body.OfType<SimdStatement>().Any(s => s.Defines == holds)))
             return false;
-        var (buffer, index) = SimdTree.Accesses(node).Single();
+        var (buffer, index) = LoopStatements.Accesses(node).Single();
         if (program.Buffers[buffer].Kind != ElementKind.Real || !memory.IsStored(buffer))
             return false;
         var last = index.Count - 1;
@@ -45,9 +45,9 @@ internal sealed partial class CudaMethod
         var scope = names.Scope;
         var (first, k) = (names.Take("first"), names.Take("k"));
         var isRead = OnlyCombines(loop);
-        var width = Width(streams.Select(s => SimdTree.Accesses(s).Single().Buffer));
+        var width = Width(streams.Select(s => LoopStatements.Accesses(s).Single().Buffer));
         loopNames[loop.Variable.Id] = "0";
-        var (lead, leadIndex) = SimdTree.Accesses(streams[0]).Single();
+        var (lead, leadIndex) = LoopStatements.Accesses(streams[0]).Single();
         var start = Offset(lead, leadIndex);
         loopNames[loop.Variable.Id] = first;
         var begin = $"dpo_first({Memory(lead)}{(start == "0" ? "" : " + " + Stripped(start))}) + dpo_thread() * {width}";
@@ -56,7 +56,7 @@ internal sealed partial class CudaMethod
             var stores = new List<string>();
             foreach (var stream in streams)
             {
-                var (buffer, index) = SimdTree.Accesses(stream).Single();
+                var (buffer, index) = LoopStatements.Accesses(stream).Single();
                 var offset = Offset(buffer, index);
                 var row = names.Take(memory.BufferNames[buffer] + "Few");
                 elements[stream] = $"{row}[{k}]";
@@ -64,7 +64,7 @@ internal sealed partial class CudaMethod
                 if (stream is LoopNode.Load)
                 {
                     // Where nothing may be read, the elements are 0.
-                    var length = SimdTree.Predicate(stream) is { } holds ? $"{Value(holds, named: true).Operand} ? {count} : 0" : count;
+                    var length = LoopStatements.Predicate(stream) is { } holds ? $"{Value(holds, named: true).Operand} ? {count} : 0" : count;
                     writer.Line($"dpo_load_few({Memory(buffer)}, {offset}, {first}, {length}, {row}{(isRead ? ", dpo_lowest((real)0)" : "")});");
                 }
                 else

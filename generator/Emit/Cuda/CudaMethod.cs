@@ -171,7 +171,7 @@ internal sealed partial class CudaMethod
                     continue;
                 }
 
-                foreach (var value in SimdTree.Uses(((SimdStatement)node).Node))
+                foreach (var value in LoopStatements.Uses(((SimdStatement)node).Node))
                     Use(value, list);
             }
     }
@@ -258,12 +258,13 @@ internal sealed partial class CudaMethod
     {
         if (node is SimdLoop loop)
         {
+            var isKnown = node.Gate.Contains(known);
             var conditions = new List<string>();
+            if (!isKnown)
+                conditions.Add(loop.When is not null && node.Gate.Numbers().Count() > 1 ? $"({Condition(node.Gate)})" : Condition(node.Gate));
             if (loop.When is { } when)
                 conditions.Add((when.IsNegated ? "!" : "") + Value(when.Value, named: true).Operand);
-            if (!node.Gate.Contains(known))
-                conditions.Insert(0, conditions.Count > 0 && node.Gate.Numbers().Count() > 1 ? $"({Condition(node.Gate)})" : Condition(node.Gate));
-            var within = node.Gate.Contains(known) ? known : node.Gate;
+            var within = isKnown ? known : node.Gate;
             if (conditions.Count == 0)
                 Loop(loop, place, within);
             else

@@ -76,7 +76,7 @@ internal sealed class CudaNest
     /// <summary>Whether what a statement writes is of one iteration of the loop alone, or a sum over all.</summary>
     private bool IsApart(LoopNode node, int loop, SimdLoop within)
     {
-        foreach (var written in SimdTree.Writes(node))
+        foreach (var written in LoopStatements.Writes(node))
         {
             var buffer = program.Buffers[written];
             if (buffer.Scope == BufferScope.Global && buffer.Extents.Count == 0)
@@ -88,7 +88,7 @@ internal sealed class CudaNest
                     && !(buffer.Scope == BufferScope.Row && IsRowOf(written, within)))
                     return false;
             }
-            else if (!SimdTree.Accesses(node).Where(a => a.Buffer == written).Any(a => a.Index.Any(i => Has(i, loop))))
+            else if (!LoopStatements.Accesses(node).Where(a => a.Buffer == written).Any(a => a.Index.Any(i => Has(i, loop))))
             {
                 return false;
             }
@@ -99,14 +99,14 @@ internal sealed class CudaNest
 
     // Rows are touched in one loop only, and written there before they are read.
     private static bool IsRowOf(int buffer, SimdLoop loop) =>
-        SimdTree.Statements(loop).SelectMany(s => SimdTree.Accesses(s.Node)).Where(a => a.Buffer == buffer).All(a => a.Index.All(i => !Has(i, loop.Variable.Id)));
+        SimdTree.Statements(loop).SelectMany(s => LoopStatements.Accesses(s.Node)).Where(a => a.Buffer == buffer).All(a => a.Index.All(i => !Has(i, loop.Variable.Id)));
 
     private static bool IsLong(SimdLoop loop) => loop.Variable.Iterator != IteratorType.Segment && (loop.Body.OfType<SimdLoop>().Any(IsLong) || !IsShort(loop));
 
     private static bool IsShort(SimdLoop loop) => loop.Variable.Extent.IsFixed && loop.Variable.Extent.Constant <= Short;
 
     private bool IsOfBlock(SimdStatement statement) =>
-        statement.Node is LoopNode.Extern || SimdTree.Accesses(statement.Node).Any(a => program.Buffers[a.Buffer].Scope == BufferScope.Row);
+        statement.Node is LoopNode.Extern || LoopStatements.Accesses(statement.Node).Any(a => program.Buffers[a.Buffer].Scope == BufferScope.Row);
 
     /// <summary>Chooses the loops that threads share: those that run in lanes; elsewhere the outermost whose iterations do not meet.</summary>
     private void Share(IEnumerable<SimdNode> nodes)
@@ -130,7 +130,7 @@ internal sealed class CudaNest
         {
             LoopNode.Extern or LoopNode.Contract => false,
             LoopNode.Initialise initialise => program.Buffers[initialise.Buffer].Scope == BufferScope.Register,
-            LoopNode.Store or LoopNode.Combine => SimdTree.Accesses(s.Node).All(a => a.Index.Count == 0 || a.Index.Any(i => Has(i, loop.Variable.Id))),
+            LoopNode.Store or LoopNode.Combine => LoopStatements.Accesses(s.Node).All(a => a.Index.Count == 0 || a.Index.Any(i => Has(i, loop.Variable.Id))),
             _ => true,
         });
     }
@@ -140,7 +140,7 @@ internal sealed class CudaNest
     {
         Body = [root];
         var statements = SimdTree.Statements(root).ToArray();
-        var written = new HashSet<int>(statements.SelectMany(s => SimdTree.Writes(s.Node)).Where(b => program.Buffers[b].Scope == BufferScope.Global && program.Buffers[b].Extents.Count > 0));
+        var written = new HashSet<int>(statements.SelectMany(s => LoopStatements.Writes(s.Node)).Where(b => program.Buffers[b].Scope == BufferScope.Global && program.Buffers[b].Extents.Count > 0));
         var isOwnable = !statements.Any(s => IsOfBlock(s) || (s.Node is LoopNode.Load load && written.Contains(load.Buffer)));
         Grid = isOwnable ? CudaGrid.Owners : CudaGrid.Block;
         if (!isOwnable)
@@ -155,9 +155,9 @@ internal sealed class CudaNest
         var inside = SimdTree.Statements(lane).ToArray();
         return SimdTree.Statements(root).All(s => s.Node switch
         {
-            LoopNode.Store or LoopNode.Combine or LoopNode.Initialise when SimdTree.Writes(s.Node).Any(b => program.Buffers[b].Scope == BufferScope.Register) =>
-                !inside.Contains(s) || inside.Any(i => i.Node is LoopNode.Initialise initialise && SimdTree.Writes(s.Node).Contains(initialise.Buffer)),
-            LoopNode.Store or LoopNode.Combine => inside.Contains(s) && SimdTree.Accesses(s.Node).All(a => a.Index.Count == 0 || a.Index.Any(i => Has(i, lane.Variable.Id))),
+            LoopNode.Store or LoopNode.Combine or LoopNode.Initialise when LoopStatements.Writes(s.Node).Any(b => program.Buffers[b].Scope == BufferScope.Register) =>
+                !inside.Contains(s) || inside.Any(i => i.Node is LoopNode.Initialise initialise && LoopStatements.Writes(s.Node).Contains(initialise.Buffer)),
+            LoopNode.Store or LoopNode.Combine => inside.Contains(s) && LoopStatements.Accesses(s.Node).All(a => a.Index.Count == 0 || a.Index.Any(i => Has(i, lane.Variable.Id))),
             _ => true,
         });
     }

@@ -41,7 +41,7 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
         if (program.Buffers[max.Buffer].Scope != BufferScope.Register || max.Operand.Kind != LoopAtomKind.Value)
             return null;
         var defined = nodes.OfType<SimdStatement>().Concat(second.Body.OfType<SimdStatement>()).Where(s => s.Defines >= 0).ToDictionary(s => s.Defines, s => s.Node);
-        var loops = new Dictionary<int, int> { [second.Variable.Id] = first.Variable.Id };
+        var renaming = new LoopRenaming(new Dictionary<int, int>(), new Dictionary<int, int> { [second.Variable.Id] = first.Variable.Id });
         var firsts = first.Body.OfType<SimdStatement>().Where(s => s.Defines >= 0).ToDictionary(s => s.Defines, s => s.Node);
         foreach (var statement in second.Body.OfType<SimdStatement>())
         {
@@ -54,7 +54,7 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
                 && difference.Operands[1] is { Kind: LoopAtomKind.Value } shift
                 && defined.TryGetValue(shift.Id, out var load) && load is LoopNode.Load loaded && loaded.Buffer == max.Buffer
                 && difference.Operands[0] is { Kind: LoopAtomKind.Value } element
-                && Same(element.Id, max.Operand.Id, defined, firsts, loops))
+                && Same(element.Id, max.Operand.Id, defined, firsts, renaming))
                 return statement;
         }
 
@@ -65,7 +65,7 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
     private static bool Once(List<SimdNode> nodes, int buffer) => SimdTree.Statements(nodes).Count(s => s.Node is LoopNode.Combine combine && combine.Buffer == buffer) == 1;
 
     /// <summary>Whether two values are computed alike, the one in the second loop, the other in the first.</summary>
-    private static bool Same(int second, int first, Dictionary<int, LoopNode> seconds, Dictionary<int, LoopNode> firsts, Dictionary<int, int> loops)
+    private static bool Same(int second, int first, Dictionary<int, LoopNode> seconds, Dictionary<int, LoopNode> firsts, LoopRenaming renaming)
     {
         if (second == first)
             return true;
@@ -73,16 +73,12 @@ internal sealed record CudaOnline(int Max, int Sum, Extent Count)
             return false;
         return (left, right) switch
         {
-            (LoopNode.Load { Predicate: null } x, LoopNode.Load { Predicate: null } y) => x.Buffer == y.Buffer && x.Index.Select(i => Renamed(i, loops)).SequenceEqual(y.Index),
+            (LoopNode.Load { Predicate: null } x, LoopNode.Load { Predicate: null } y) => x.Buffer == y.Buffer && x.Index.Select(renaming.Of).SequenceEqual(y.Index),
             (LoopNode.Compute x, LoopNode.Compute y) => x.Primitive == y.Primitive && x.Parameters.Equals(y.Parameters) && x.Operands.Count == y.Operands.Count
-                && x.Operands.Zip(y.Operands, (a, b) => a.Kind == LoopAtomKind.Value && b.Kind == LoopAtomKind.Value ? Same(a.Id, b.Id, seconds, firsts, loops) : a == b).All(same => same),
+                && x.Operands.Zip(y.Operands, (a, b) => a.Kind == LoopAtomKind.Value && b.Kind == LoopAtomKind.Value ? Same(a.Id, b.Id, seconds, firsts, renaming) : a == b).All(same => same),
             _ => false,
         };
     }
-
-    private static IndexExpression Renamed(IndexExpression index, Dictionary<int, int> loops) => index is IndexExpression.Affine affine
-        ? affine with { Terms = affine.Terms.Select(t => loops.TryGetValue(t.Loop, out var other) ? t with { Loop = other } : t).ToEquatableArray() }
-        : index;
 
     /// <summary>Removes values that nothing uses any more.</summary>
     public static void Clean(List<SimdNode> body)

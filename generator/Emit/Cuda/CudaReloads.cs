@@ -22,7 +22,7 @@ internal static class CudaReloads
         var read = new List<LoopNode.Load>();
         for (var i = 0; i < list.Count; i++)
         {
-            var written = new HashSet<int>(SimdTree.Statements(list[i]).SelectMany(s => SimdTree.Writes(s.Node)));
+            var written = new HashSet<int>(SimdTree.Statements(list[i]).SelectMany(s => LoopStatements.Writes(s.Node)));
             read.RemoveAll(l => written.Contains(l.Buffer));
             if (list[i] is not SimdStatement { Node: LoopNode.Load load } || program.Buffers[load.Buffer].Scope == BufferScope.Register || program.Buffers[load.Buffer].Extents.Count == 0)
                 continue;

@@ -33,7 +33,7 @@ internal static class CudaRows
     /// <summary>Computes a row's elements where they are read, if one loop of the body stores it and others load it.</summary>
     private static bool Inline(LoopProgram program, List<SimdNode> body, int row, List<ElementKind> values, List<SimdNode> stage)
     {
-        bool Touches(SimdNode node) => SimdTree.Statements(node).Any(s => SimdTree.Accesses(s.Node).Any(a => a.Buffer == row) || SimdTree.Writes(s.Node).Contains(row));
+        bool Touches(SimdNode node) => SimdTree.Statements(node).Any(s => LoopStatements.Accesses(s.Node).Any(a => a.Buffer == row) || LoopStatements.Writes(s.Node).Contains(row));
         var touching = body.Where(Touches).ToArray();
         if (touching.Length < 2 || touching.Any(n => n is not SimdLoop loop || loop.Body.Any(i => i is SimdLoop)) || stage.SelectMany(CudaNest.Loops).SelectMany(l => l.Body).OfType<SimdStatement>().Count(Touches) != touching.SelectMany(SimdTree.Statements).Count(Touches))
             return false;
@@ -44,7 +44,7 @@ internal static class CudaRows
             return false;
 
         // What the element is computed of, inside the loop.
-        var written = new HashSet<int>(SimdTree.Statements(stage).SelectMany(s => SimdTree.Writes(s.Node)));
+        var written = new HashSet<int>(SimdTree.Statements(stage).SelectMany(s => LoopStatements.Writes(s.Node)));
         var defined = storing.Body.OfType<SimdStatement>().Where(s => s.Defines >= 0).ToDictionary(s => s.Defines, s => s.Node);
         var needed = new List<LoopNode>();
         var open = new Stack<int>([store.Operand.Id]);
@@ -55,7 +55,7 @@ internal static class CudaRows
             if (!seen.Add(value) || !defined.TryGetValue(value, out var node))
                 continue;
             needed.Add(node);
-            foreach (var operand in SimdTree.Uses(node))
+            foreach (var operand in LoopStatements.Uses(node))
                 open.Push(operand);
         }
 
