@@ -35,7 +35,7 @@ internal sealed class Unswitch
         var pass = new Unswitch(program);
         foreach (var stage in program.Stages)
             pass.Note(stage.Body);
-        var stages = program.Stages.Select(s => s with { Body = pass.Visit(s.Body, depth: 0) }).ToEquatableArray();
+        var stages = program.Stages.Select(s => s with { Body = pass.WithoutUnread(pass.Visit(s.Body, depth: 0)) }).ToEquatableArray();
         return program with { Loops = pass.loops.ToEquatableArray(), Values = pass.values.ToEquatableArray(), Stages = stages };
     }
 
@@ -73,6 +73,43 @@ internal sealed class Unswitch
         }
 
         return new LoopNode.Sequence(nodes.ToEquatableArray());
+    }
+
+    /// <summary>A stage without the loops that only fill memory of a row which is read where they do not run.</summary>
+    private LoopNode WithoutUnread(LoopNode body)
+    {
+        var readers = new Dictionary<int, HashSet<LoopCondition?>>();
+        Read(body, null);
+        return Kept(body);
+
+        void Read(LoopNode node, LoopCondition? when)
+        {
+            switch (node)
+            {
+                case LoopNode.Sequence sequence:
+                    foreach (var child in sequence.Children)
+                        Read(child, when);
+                    break;
+                case LoopNode.Loop loop:
+                    Read(loop.Body, loop.When ?? when);
+                    break;
+                case not (LoopNode.Store or LoopNode.Combine or LoopNode.Initialise):
+                    foreach (var (buffer, _) in LoopStatements.Accesses(node))
+                        (readers.TryGetValue(buffer, out var known) ? known : readers[buffer] = []).Add(when);
+                    break;
+            }
+        }
+
+        LoopNode Kept(LoopNode node) => node switch
+        {
+            LoopNode.Loop loop => loop with { Body = Kept(loop.Body) },
+            LoopNode.Sequence sequence => new LoopNode.Sequence(sequence.Children.Where(c => !IsUnread(c)).Select(Kept).ToEquatableArray()),
+            _ => node,
+        };
+
+        bool IsUnread(LoopNode node) => node is LoopNode.Loop { When: { } when, Body: LoopNode.Sequence statements }
+            && statements.Children.All(s => LoopStatements.Defines(s) >= 0 || (s is LoopNode.Store or LoopNode.Combine && LoopStatements.Writes(s).All(b =>
+                program.Buffers[b].Scope == BufferScope.Row && readers.TryGetValue(b, out var known) && known.All(r => r?.IsOpposite(when) == true))));
     }
 
     /// <summary>A loop along a row, by its condition.</summary>

@@ -111,7 +111,7 @@ internal ref struct CudaCall
     {
         var sizes = new long[extents.Length];
         call.Sizes(extents, sizes);
-        return TensorHandle.Empty(dtype, sizes, place);
+        return Fresh(dtype, sizes);
     }
 
     // Workspace of a loop that does not run may have no size.
@@ -121,7 +121,14 @@ internal ref struct CudaCall
         sizes[0] = blocks;
         for (var axis = 0; axis < extents.Length; axis++)
             sizes[axis + 1] = Math.Max(0, extents[axis].Of(call.Extents));
-        return TensorHandle.Empty(dtype, blocks == 1 ? sizes.AsSpan(1) : sizes, place);
+        return Fresh(dtype, blocks == 1 ? sizes.AsSpan(1) : sizes);
+    }
+
+    private readonly nint Fresh(ScalarType dtype, ReadOnlySpan<long> sizes)
+    {
+        var handle = TensorHandle.Empty(dtype, sizes, place);
+        device.Fresh(handle);
+        return handle;
     }
 
     private readonly nint Input(nint handle, CudaBuffer buffer)

@@ -27,6 +27,11 @@ internal interface ICudaDevice
 
     /// <summary>Waits for everything that was launched.</summary>
     void Synchronize();
+
+    /// <summary>Called for a tensor that no kernel has seen: its memory holds what was there before.</summary>
+    void Fresh(nint tensor)
+    {
+    }
 }
 
 /// <summary>Compiled kernels of one device.</summary>

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using Dpo.Autodiff.Cuda;
+using Dpo.Autodiff.Native;
+using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Testing;
 
@@ -19,6 +21,9 @@ internal sealed unsafe class EmulatedDevice : ICudaDevice
 
     /// <summary>Draws the order in which warps run.</summary>
     internal ulong Seed { get; set; }
+
+    /// <summary>What floating-point memory holds that no kernel has written.</summary>
+    internal double Unwritten { get; init; } = double.NaN;
 
     /// <summary>How texts are compiled.</summary>
     internal Machine Machine
@@ -48,6 +53,14 @@ internal sealed unsafe class EmulatedDevice : ICudaDevice
     public void Synchronize()
     {
     }
+
+    /// <summary>What is read before it is written shows: no result that hangs on it is right.</summary>
+    public void Fresh(nint tensor) => TensorHandle.Borrow(tensor, t => t.dtype switch
+    {
+        ScalarType.Bool => t.fill_(true),
+        ScalarType.Byte or ScalarType.Int8 or ScalarType.Int16 or ScalarType.Int32 or ScalarType.Int64 => t.fill_(77),
+        _ => t.fill_(Unwritten),
+    } is { });
 
     public ICudaModule Load(string objective, string source, string defines, ReadOnlySpan<string> kernels) =>
         new Module(this, CompiledText.Library(Mutation(KernelText.Of(objective, source, defines, kernels)), Machine));
