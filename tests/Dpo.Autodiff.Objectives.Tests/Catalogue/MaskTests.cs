@@ -16,7 +16,7 @@ public class MaskTests
     public void ItPoisonsNothing(string name)
     {
         var objective = ObjectiveUnderTest.AllOf(typeof(Preference).Assembly).Single(o => o.Name == name);
-        foreach (var configuration in Draw.Configurations(objective).Where(c => c.GetValueOrDefault("isText") is null))
+        foreach (var configuration in Draw.Configurations(objective, c => c.GetValueOrDefault("isText") is null))
             foreach (var backend in new[] { Backend.Fused, Backend.WithGrad })
             {
                 GC.Collect();
