@@ -16,15 +16,12 @@ public enum Magnitude
 /// <summary>Draws arguments for an objective from the names, axes and attributes of its parameters.</summary>
 internal sealed class Draw(int seed, long size, Magnitude magnitude)
 {
-    /// <summary>All combinations of so many choices are tried; of more, every pair of choices.</summary>
-    private const int Few = 16;
-
     private readonly Random random = new(seed);
 
     /// <summary>How long all rows are, of tokens, of items and of vocabularies; where it is not said, they are short.</summary>
     public long? Row { get; init; }
 
-    /// <summary>An objective's combinations of enum and Boolean values, absent and present tensors and numbers: all, or with every pair of them where these are many.</summary>
+    /// <summary>Combinations of an objective's enum and Boolean values, absent and present tensors and numbers: as few, about, as have every pair of them.</summary>
     public static IReadOnlyList<Dictionary<string, object?>> Configurations(ObjectiveUnderTest objective, Func<Dictionary<string, object?>, bool>? isWanted = null)
     {
         IEnumerable<Dictionary<string, object?>> all = [[]];
@@ -34,19 +31,13 @@ internal sealed class Draw(int seed, long size, Magnitude magnitude)
                 all = all.SelectMany(c => choices.Select(choice => new Dictionary<string, object?>(c) { [parameter.Name!] = choice })).ToArray();
         }
 
-        var wanted = all.Where(isWanted ?? (static _ => true)).ToList();
-        return wanted.Count <= Few ? wanted : Paired(wanted);
-    }
-
-    /// <summary>As few of many configurations as have every pair of choices in one of them, about: whichever has most that are not there yet.</summary>
-    private static List<Dictionary<string, object?>> Paired(List<Dictionary<string, object?>> all)
-    {
-        var pairs = all.ToDictionary(c => c, c => c.SelectMany(one => c.Select(other => (one, other))).ToArray());
+        // Whichever has most pairs that are in none yet.
+        var pairs = all.Where(isWanted ?? (static _ => true)).ToDictionary(c => c, c => c.SelectMany(one => c.Select(other => (one, other))).Append(default).ToArray());
         var missing = pairs.Values.SelectMany(p => p).ToHashSet();
         var chosen = new List<Dictionary<string, object?>>();
         while (missing.Count > 0)
         {
-            chosen.Add(all.MaxBy(c => pairs[c].Count(missing.Contains))!);
+            chosen.Add(pairs.Keys.MaxBy(c => pairs[c].Count(missing.Contains))!);
             missing.ExceptWith(pairs[chosen[^1]]);
         }
 
