@@ -28,7 +28,7 @@ internal sealed partial class BodyReader
         {
             MethodKind.LocalFunction => Report("DPO0014", invocation, method.Name + " (a local function)", "declare it as a static method of the class"),
             MethodKind.DelegateInvoke => Report("DPO0014", invocation, "a delegate", "call a static method by its name"),
-            _ when !method.IsStatic => Report("DPO0014", invocation, method.Name + " (an instance method)", "call a static method, and pass what it needs as parameters"),
+            _ when !method.IsStatic && !owner.IsExtension => Report("DPO0014", invocation, method.Name + " (an instance method)", "call a static method, and pass what it needs as parameters"),
             _ => Helper(invocation),
         };
     }
@@ -61,7 +61,10 @@ internal sealed partial class BodyReader
     private int Helper(IInvocationOperation invocation)
     {
         var method = invocation.TargetMethod;
+        var receiver = method is { IsStatic: false, ContainingType.IsExtension: true } && invocation.Instance is { } instance ? Expression(instance) : (int?)null;
         var arguments = InOrder(invocation);
+        if (receiver is { } extended)
+            arguments = EquatableArray.Create([extended, .. arguments]);
         return session.Require(method, invocation, id, code.Count)
             ? Emit(Opcode.Invoke, invocation, ReadingSession.IdOf(method), arguments)
             : Poison;

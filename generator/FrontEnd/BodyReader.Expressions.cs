@@ -69,6 +69,8 @@ internal sealed partial class BodyReader
     {
         if (value is null)
             return Emit(Opcode.Null, at);
+        if (type is { TypeKind: TypeKind.Error })
+            return Invalid();
         var target = HostTypes.UnderNullable(type) ?? type;
         if (target is null || HostTypes.Literal(target, value) is not var (kind, text))
             return Report("DPO0018", at, type?.ToDisplayString() ?? "this type");
@@ -87,7 +89,7 @@ internal sealed partial class BodyReader
 
     private int Parameter(IParameterReferenceOperation parameter)
     {
-        if (!SymbolEqualityComparer.Default.Equals(parameter.Parameter.ContainingSymbol, method))
+        if (!SymbolEqualityComparer.Default.Equals(parameter.Parameter.ContainingSymbol, method) && !SymbolEqualityComparer.Default.Equals(parameter.Parameter, Receiver))
             return Beyond(parameter);
         return storage.TryGetValue(parameter.Parameter, out var local)
             ? Load(local, parameter)

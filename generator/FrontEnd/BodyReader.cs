@@ -41,13 +41,17 @@ internal sealed partial class BodyReader
         id = ReadingSession.IdOf(method);
     }
 
+    /// <summary>What a member of an <c>extension</c> block extends.</summary>
+    private IParameterSymbol? Receiver => method is { IsStatic: false, ContainingType.ExtensionParameter: { } parameter } ? parameter : null;
+
     /// <summary>Reads the body; null where it does not compile or where findings were reported.</summary>
     public static (EquatableArray<Instruction> Code, int Locals, ImmutableArray<Location> Places) Read(ReadingSession session, IMethodSymbol method, IMethodBodyOperation body)
     {
         var reader = new BodyReader(session, method);
         reader.FindRewritten(body);
-        foreach (var parameter in method.Parameters.Where(reader.rewritten.Contains))
-            reader.StoreTo(parameter, reader.Emit(Opcode.Parameter, body, parameter.Name), body);
+        foreach (var parameter in reader.Receiver is { } receiver ? method.Parameters.Insert(0, receiver) : method.Parameters)
+            if (reader.rewritten.Contains(parameter))
+                reader.StoreTo(parameter, reader.Emit(Opcode.Parameter, body, parameter.Name), body);
         reader.Block(body.BlockBody ?? body.ExpressionBody);
         return (reader.Finish(), reader.locals, reader.places.ToImmutableArray());
     }

@@ -36,7 +36,15 @@ internal sealed class ReadingSession(Compilation compilation, CancellationToken 
     public EquatableArray<Function> Own() =>
         functions.Where(f => f.Value is not null && ours.Contains(f.Key)).OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => f.Value!).ToEquatableArray();
 
-    public static string IdOf(IMethodSymbol method) => method.OriginalDefinition.GetDocumentationCommentId() ?? method.Name;
+    public static string IdOf(IMethodSymbol method) => Implementation(method).OriginalDefinition.GetDocumentationCommentId() ?? method.Name;
+
+    /// <summary>The static method that a member of an <c>extension</c> block is compiled to; other methods are themselves.</summary>
+    private static IMethodSymbol Implementation(IMethodSymbol method) => method.AssociatedExtensionImplementation ?? method;
+
+    /// <summary>The method as it is written: the member of an <c>extension</c> block of which <paramref name="method"/> is the implementation.</summary>
+    private static IMethodSymbol Declaration(IMethodSymbol method) =>
+        method.ContainingType.GetTypeMembers().Where(t => t.IsExtension).SelectMany(t => t.GetMembers(method.Name)).OfType<IMethodSymbol>()
+            .FirstOrDefault(m => SymbolEqualityComparer.Default.Equals(m.AssociatedExtensionImplementation, method)) ?? method;
 
     public void Report(string diagnostic, Location location, string function, int instruction, params ReadOnlySpan<string> arguments) =>
         Findings.Add(new Finding(new Diagnosis(diagnostic, EquatableArray.Create(arguments), function, instruction), location));
@@ -44,7 +52,7 @@ internal sealed class ReadingSession(Compilation compilation, CancellationToken 
     /// <summary>Reads a method that a call needs; false where it cannot be had, which is reported at the call.</summary>
     public bool Require(IMethodSymbol method, IOperation call, string caller, int instruction)
     {
-        method = method.OriginalDefinition;
+        method = Implementation(method).OriginalDefinition;
         var id = IdOf(method);
         var place = call.Syntax.GetLocation();
         if (open.Contains(id))
@@ -70,13 +78,15 @@ internal sealed class ReadingSession(Compilation compilation, CancellationToken 
     /// <summary>Reads a method of this compilation; null where it has findings or no body.</summary>
     public Function? Read(IMethodSymbol method)
     {
+        method = Implementation(method);
         var id = IdOf(method);
         var before = Findings.Count;
-        if (Body(method) is not { } body || !open.Add(id))
+        var written = Declaration(method);
+        if (Body(written) is not { } body || !open.Add(id))
             return functions[id] = null;
         try
         {
-            var (code, locals, places) = BodyReader.Read(this, method, body);
+            var (code, locals, places) = BodyReader.Read(this, written, body);
             Locations[id] = places;
             ours.Add(id);
             return functions[id] = Findings.Count > before || DoesNotCompile
