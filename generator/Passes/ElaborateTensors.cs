@@ -389,8 +389,9 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     /// <summary>What a tensor's dtype is promoted from where it meets others.</summary>
     private static IEnumerable<DTypeTerm> Met(ElaborateTensor tensor)
     {
+        // Of numbers alone, a tensor that was given dimensions has them like any other.
         if (tensor.Rank > 0)
-            return tensor.DType;
+            return tensor.DType.Any(t => t.HasDimensions) ? tensor.DType : tensor.DType.Select(t => t with { HasDimensions = true });
         // Reduced to no dimensions, a tensor has the dtype that those with dimensions gave it: numbers among them had no say but that it is real.
         var outvoted = tensor.DType.Any(t => t.HasDimensions) ? tensor.DType.Where(t => !t.HasDimensions && !t.IsParameter).ToArray() : [];
         var isReal = outvoted.Any(t => t.Source is "Float32" or "Float64");

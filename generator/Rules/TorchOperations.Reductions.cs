@@ -109,7 +109,12 @@ internal static partial class TorchOperations
         var centred = c.Algebra.Subtract(x, Mean(c, x, dims, keepdim: true));
         var squares = c.Algebra.Sum(c.Algebra.UnaryKeeping(Primitive.Square, centred), dims, c.Flag("keepdim"));
         var count = c.Algebra.Product(dims.Select(d => x.Extents[d]));
-        return c.Algebra.Divide(squares, c.Algebra.Of(c.Flag("unbiased", true) ? c.Host.Binary("-", HostKind.Int64, count, c.Host.Whole(1)) : count));
+        // No less than 0, so that nothing has no variance.
+        return c.Algebra.Divide(squares, c.Algebra.Of(c.Flag("unbiased", true) ? OneLess(c, count) : count));
+
+        static int OneLess(TorchOperationCall c, int count) => c.Host.AsWhole(count) is { } known
+            ? c.Host.Whole(Math.Max(known - 1, 0))
+            : c.Host.Make(new(HostOperation.Call, HostKind.Int64, [c.Host.Binary("-", HostKind.Int64, count, c.Host.Whole(1)), c.Host.Whole(0)], "global::System.Math.Max"));
     }
 
     private static ElaborateValue Normaliser(TorchOperationCall c, Primitive primitive)
