@@ -83,10 +83,22 @@ internal sealed class PlanEmitter
 
     private string Uses(FunctionParameter parameter)
     {
-        var kinds = objective.Variants.SelectMany(v => v.Forward.Inputs.Where(i => i.Name == parameter.Name).Select(i => v.Forward.Types[i.Variable].Kind)).Distinct().OrderBy(k => k);
-        var uses = kinds.Select(k => Execution + "ParameterUses." + k switch { ElementKind.Real => "Value", ElementKind.Integer => "Index", _ => "Condition" }).ToArray();
+        var uses = objective.Variants.SelectMany(v => v.Forward.Inputs.Where(i => i.Name == parameter.Name).Select(i => Use(v.Forward, i.Variable))).Distinct()
+            .OrderBy(u => Array.IndexOf(["Value", "Index", "Condition", "Count"], u)).Select(u => Execution + "ParameterUses." + u).ToArray();
         return uses.Length == 0 ? Execution + "ParameterUses.None" : string.Join(" | ", uses);
     }
+
+    private static string Use(Program program, int input) => program.Types[input].Kind switch
+    {
+        ElementKind.Real => "Value",
+        ElementKind.Integer => IsOnlySummed(program, input) ? "Count" : "Index",
+        _ => "Condition",
+    };
+
+    /// <summary>Whether all that reads a variable, or a view of it, adds it up: then conditions are as good as numbers.</summary>
+    private static bool IsOnlySummed(Program program, int variable) =>
+        program.Equations.Where(e => e.Operands.Any(o => o.IsVariable && o.Id == variable))
+            .All(e => e.Primitive is Primitive.Sum or Primitive.CumSum || (e.Primitive == Primitive.Rearrange && IsOnlySummed(program, e.Results[0])));
 
     private string Size(Extent extent)
     {

@@ -99,6 +99,8 @@ public sealed class ObjectiveSpec(string name, string[] axes, TensorParameter[] 
         var isWhole = DTypePromotion.IsWhole(dtype);
         if ((uses & ParameterUses.Index) != 0 && !isWhole)
             throw BindingProblem.DType(this, parameter, dtype, "whole numbers (Int64): it is used as an index");
+        if ((uses & ParameterUses.Count) != 0 && !isWhole && dtype != ScalarType.Bool)
+            throw BindingProblem.DType(this, parameter, dtype, "whole numbers or Bool: what it sums to is used as an index");
         if ((uses & ParameterUses.Condition) != 0 && dtype != ScalarType.Bool)
             throw BindingProblem.DType(this, parameter, dtype, "Bool: it is used as a condition");
         if (!isFloating && !isWhole && dtype != ScalarType.Bool)

@@ -18,6 +18,9 @@ public enum ParameterUses
 
     /// <summary>A condition: Booleans.</summary>
     Condition = 4,
+
+    /// <summary>Whole numbers that are counted before they are an index: Booleans too.</summary>
+    Count = 8,
 }
 
 /// <summary>A tensor parameter of an objective.</summary>

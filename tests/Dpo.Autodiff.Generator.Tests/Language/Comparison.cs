@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Dpo.Autodiff.Execution;
 using Dpo.Autodiff.Generator.Tests.Harness;
+using Microsoft.CodeAnalysis.CSharp;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,9 +21,12 @@ internal static class Comparison
     /// <summary>The first differences of all objectives in a class body.</summary>
     /// <param name="body">The methods.</param>
     /// <param name="sizes">The sizes of their axes; not each axis is as large.</param>
-    public static IReadOnlyList<string> Differences(string body, params long[] sizes)
+    public static IReadOnlyList<string> Differences(string body, params long[] sizes) => Differences(LanguageVersion.CSharp12, body, sizes);
+
+    /// <summary>The same of a class in a newer language.</summary>
+    public static IReadOnlyList<string> Differences(LanguageVersion language, string body, params long[] sizes)
     {
-        var project = new InMemoryProject(InMemoryProject.Usings + "public static partial class C\n{\n" + body + "\n}\n");
+        var project = new InMemoryProject([InMemoryProject.Usings + "public static partial class C\n{\n" + body + "\n}\n"], language: language);
         Assert.DoesNotContain(project.Analyze(new ObjectiveAnalyzer()), d => d.Id != "DPO0060");
         var type = project.Generate().Load().GetType("C")!;
         var before = BackendChoice.Current;
