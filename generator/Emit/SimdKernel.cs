@@ -111,6 +111,7 @@ internal sealed class SimdKernel
             HostOperation.Parameter or HostOperation.Literal => host.Text.Replace("global::", ""),
             HostOperation.Size => Program.Source.Host[scalar].Extent!.ToString(),
             HostOperation.IsPresent => host.Text + " is not null",
+            HostOperation.HasUpstream => $"upstream({host.Text})",
             HostOperation.Unary => host.Text + operands[0],
             HostOperation.Binary => $"{operands[0]} {host.Text} {operands[1]}",
             HostOperation.Call => $"{host.Text.Replace("global::", "")}({string.Join(", ", operands)})",

@@ -53,6 +53,18 @@ internal sealed class TorchMethod
 
     public TorchContraction? ContractionOf(Equation equation) => contractions.TryGetValue(equation.Result, out var contraction) ? contraction : null;
 
+    /// <summary>The host's scalar that a choice asks whether there is an upstream; null where it is another choice.</summary>
+    public int? UpstreamOf(Equation choice)
+    {
+        if (choice.Primitive != Primitive.Where || !choice.Operands[0].IsVariable)
+            return null;
+        var condition = choice.Operands[0].Id;
+        while (definitions.TryGetValue(condition, out var equation) && equation.Primitive == Primitive.Rearrange)
+            condition = equation.Operands[0].Id;
+        return definitions.TryGetValue(condition, out var fill) && fill is { Primitive: Primitive.Fill, Operands: [{ IsHost: true } scalar] }
+            && Program.Host[scalar.Id].Operation == HostOperation.HasUpstream ? scalar.Id : null;
+    }
+
     /// <summary>Whether a variable is a view of an input or of another output, or not dense: returned as it is, it would hand out shared memory.</summary>
     public bool MayShareMemory(int variable)
     {
@@ -62,6 +74,7 @@ internal sealed class TorchMethod
             var isView = equation.Primitive switch
             {
                 Primitive.Rearrange or Primitive.Slice => true,
+                Primitive.Where => UpstreamOf(equation) is not null,
                 Primitive.Convert => TypeOf(equation.Operands[0]).Kind == Program.Types[root].Kind,
                 Primitive.Iota => Program.Types[root].Rank > 1,
                 Primitive.Fill => equation.Operands[0].IsVariable,
@@ -218,6 +231,7 @@ internal sealed class TorchMethod
             HostOperation.Parameter => host.Text,
             HostOperation.Size when host.Extent!.Terms.Count == 1 => host.Extent.Terms[0].Name + "Size",
             HostOperation.IsPresent => "has" + Pascal(host.Text),
+            HostOperation.HasUpstream => "hasUpstream",
             _ => "scalar",
         };
     }

@@ -40,6 +40,12 @@ internal sealed class TorchRow
         ? method.Number(Equation.Operands[operand], KindOf(operand))
         : Tensor(operand);
 
+    /// <summary>What the first operand is where the host knows it for each backward, so that what is not chosen is no part of what autograd records.</summary>
+    public string? HostCondition => method.UpstreamOf(Equation) is { } scalar ? $"scalars[{Text(scalar)}] != 0" : null;
+
+    /// <summary>An operand as a tensor of the result's extents.</summary>
+    public string Whole(int operand) => IsNumber(operand) && Type.Rank > 0 ? $"{Tensor(operand)}.expand({Shape(Type.Extents)})" : Tensor(operand);
+
     public string Number(double number) => method.Number(Atom.Literal(number), ElementKind.Real);
 
     public string NumberTensor(double number) => method.ScalarTensor(Atom.Literal(number), ElementKind.Real);

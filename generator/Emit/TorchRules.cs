@@ -56,7 +56,9 @@ internal static class TorchRules
         [Primitive.IsNaN] = c => $"{c.X}.isnan()",
         [Primitive.IsInfinite] = c => $"{c.X}.isinf()",
         [Primitive.IsFinite] = c => $"{c.X}.isfinite()",
-        [Primitive.Where] = c => $"{c.Tensor(1)}.where({c.X}, {c.Tensor(2)})",
+        [Primitive.Where] = c => c.HostCondition is { } condition
+            ? $"{condition} ? {c.Whole(1)} : {c.Whole(2)}"
+            : $"{c.Tensor(1)}.where({c.X}, {c.Tensor(2)})",
 
         [Primitive.StopGradient] = c => $"{c.X}.detach()",
         [Primitive.Convert] = c => ((Parameters.Convert)c.Equation.Parameters).DType is { } dtype

@@ -26,6 +26,9 @@ public enum HostOperation
     /// <summary>Whether a nullable hyper-parameter or an optional tensor is present: Text is the parameter's name.</summary>
     IsPresent,
 
+    /// <summary>Whether some of the results that Text names, one after the other with <c>|</c> between, have an upstream gradient: a forward holds it true.</summary>
+    HasUpstream,
+
     /// <summary>A C# unary operator: Text is <c>-</c>, <c>!</c> or <c>~</c>.</summary>
     Unary,
 

@@ -22,6 +22,7 @@ public static class HostEvaluator
                 HostOperation.Literal => Literal(host[i].Text),
                 HostOperation.Size => ProgramEvaluator.Size(host[i].Extent!, extents),
                 HostOperation.IsPresent => parameters.ContainsKey(host[i].Text) ? 1 : 0,
+                HostOperation.HasUpstream => 1,
                 HostOperation.Unary => host[i].Text switch { "-" => -operands[0], "!" => operands[0] == 0 ? 1 : 0, _ => ~(long)operands[0] },
                 HostOperation.Binary => Binary(host[i], operands[0], operands[1]),
                 HostOperation.Call => Call(host[i].Text, operands),

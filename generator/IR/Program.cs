@@ -53,9 +53,12 @@ public enum InputRole
 /// <param name="Name">The name: of a tuple element (or Item1, Value), or for a gradient the parameter's name.</param>
 /// <param name="Variable">Its variable id.</param>
 /// <param name="Role">What it is.</param>
-/// <param name="Differentiable">For results: some differentiable input reaches it, so it is part of the autograd graph.</param>
+/// <param name="Reached">For results: the names of the differentiable inputs that reach it, in order. With any it is part of the autograd graph.</param>
 /// <param name="DType">For results: what its dtype is promoted from at the call. A gradient has its parameter's dtype.</param>
-public sealed record ProgramOutput(string Name, int Variable, OutputRole Role, bool Differentiable, EquatableArray<DTypeTerm> DType = default);
+public sealed record ProgramOutput(string Name, int Variable, OutputRole Role, EquatableArray<string> Reached = default, EquatableArray<DTypeTerm> DType = default)
+{
+    public bool Differentiable => Reached.Count > 0;
+}
 
 /// <summary>
 /// One thing that a result's dtype is promoted from. Torch's rule: terms with dimensions promote among themselves; those without count

@@ -51,8 +51,8 @@ public class ProgramBuilder
         return variable;
     }
 
-    public void Output(string name, int variable, OutputRole role, bool differentiable = false, EquatableArray<DTypeTerm> dtype = default) =>
-        outputs.Add(new ProgramOutput(name, variable, role, differentiable, dtype));
+    public void Output(string name, int variable, OutputRole role, EquatableArray<string> reached = default, EquatableArray<DTypeTerm> dtype = default) =>
+        outputs.Add(new ProgramOutput(name, variable, role, reached, dtype));
 
     /// <summary>Appends a host scalar, or finds the equal one.</summary>
     public int Host(HostEquation equation)

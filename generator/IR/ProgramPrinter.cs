@@ -47,6 +47,7 @@ public static class ProgramPrinter
             HostOperation.Literal => equation.Text,
             HostOperation.Size => $"|{equation.Extent}|",
             HostOperation.IsPresent => $"present({equation.Text})",
+            HostOperation.HasUpstream => $"upstream({equation.Text})",
             HostOperation.Unary => equation.Text + operands[0],
             HostOperation.Binary => $"{operands[0]} {equation.Text} {operands[1]}",
             HostOperation.Call => $"{equation.Text}({string.Join(", ", operands)})",

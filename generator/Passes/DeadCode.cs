@@ -25,7 +25,7 @@ public static class DeadCode
         }
 
         foreach (var output in program.Outputs)
-            builder.Output(output.Name, renamed[output.Variable], output.Role, output.Differentiable, output.DType);
+            builder.Output(output.Name, renamed[output.Variable], output.Role, output.Reached, output.DType);
         return builder.Build();
     }
 

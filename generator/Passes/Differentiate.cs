@@ -8,7 +8,10 @@ namespace Dpo.Autodiff.Generator.Passes;
 /// equations of the gradients, near their simplest form, because some derivatives are simpler for a cotangent that is spread along an
 /// axis. Nothing is removed here.
 /// </summary>
-/// <remarks>Upstreams are inputs named <c>d_</c> and the result's name, of the result's extents.</remarks>
+/// <remarks>
+/// Upstreams are inputs named <c>d_</c> and the result's name, of the result's extents. Where there are several, a backward may lack some:
+/// what comes of those alone is none, whatever it is multiplied by.
+/// </remarks>
 public static class Differentiate
 {
     /// <summary>The results, and the gradients of the first one for every differentiable input.</summary>
@@ -32,14 +35,14 @@ public static class Differentiate
     {
         var active = Active(forward);
         var cotangents = new Dictionary<int, Cotangent>();
-        foreach (var result in results)
+        for (var i = 0; i < results.Count; i++)
         {
-            var type = forward.Types[result.Variable];
+            var type = forward.Types[results[i].Variable];
             if (type.Kind != ElementKind.Real)
                 continue;
-            var upstream = builder.Input("d_" + result.Name, type, differentiable: false, InputRole.Upstream);
-            if (active[result.Variable])
-                Accumulate(builder, cotangents, result.Variable, new Cotangent(upstream, null));
+            var upstream = builder.Input("d_" + results[i].Name, type, differentiable: false, InputRole.Upstream);
+            if (active[results[i].Variable])
+                Accumulate(results[i].Variable, new Cotangent(upstream, null, [i]));
         }
 
         foreach (var equation in forward.Equations.Reverse())
@@ -51,7 +54,7 @@ public static class Differentiate
                 equation,
                 cotangent,
                 variable => active[variable],
-                (operand, given) => Accumulate(builder, cotangents, equation.Operands[operand].Id, given));
+                (operand, given) => Accumulate(equation.Operands[operand].Id, given));
             VjpRules.Table[equation.Primitive](context);
         }
 
@@ -59,10 +62,13 @@ public static class Differentiate
         foreach (var input in forward.Inputs.Where(i => i.Differentiable && forward.Types[i.Variable].Kind == ElementKind.Real))
         {
             var gradient = cotangents.TryGetValue(input.Variable, out var cotangent)
-                ? VjpContext.Settle(builder, cotangent)
+                ? VjpContext.Settle(builder, Within(builder, results, cotangent, Enumerable.Range(0, results.Count).ToEquatableArray()))
                 : builder.Fill(Atom.Literal(0), forward.Types[input.Variable].Extents);
             builder.Output(input.Name, gradient, OutputRole.Gradient);
         }
+
+        void Accumulate(int variable, Cotangent given) =>
+            cotangents[variable] = cotangents.TryGetValue(variable, out var before) ? Sum(builder, results, before, given) : given;
     }
 
     /// <summary>Which variables are real and depend, differentiably, on a differentiable input.</summary>
@@ -83,8 +89,40 @@ public static class Differentiate
         return active;
     }
 
-    private static void Accumulate(ProgramBuilder builder, Dictionary<int, Cotangent> cotangents, int variable, Cotangent given) =>
-        cotangents[variable] = cotangents.TryGetValue(variable, out var before) ? Sum(builder, before, given) : given;
+    /// <summary>Of each variable the names of the differentiable inputs on which it depends, in order. A sign is one of numbers, though its derivative is 0.</summary>
+    public static EquatableArray<string>[] Reached(Program program)
+    {
+        var names = program.Inputs.Where(i => i.Differentiable && program.Types[i.Variable].Kind == ElementKind.Real).Select(i => i.Name).ToArray();
+        var reached = new EquatableArray<string>[program.Types.Count];
+        foreach (var input in program.Inputs.Where(i => i.Differentiable && program.Types[i.Variable].Kind == ElementKind.Real))
+            reached[input.Variable] = [input.Name];
+        foreach (var equation in program.Equations.Where(e => e.Primitive != Primitive.StopGradient && program.Types[e.Result].Kind == ElementKind.Real))
+        {
+            var operands = equation.Operands.Where(o => o.IsVariable && reached[o.Id].Count > 0).Select(o => reached[o.Id]).Distinct().ToArray();
+            reached[equation.Result] = operands.Length <= 1 ? operands.FirstOrDefault() : names.Where(n => operands.Any(o => o.Contains(n))).ToEquatableArray();
+        }
+
+        return reached;
+    }
+
+    /// <summary>The cotangent, 0 where only results that it is not of have an upstream: it may then be one of these too.</summary>
+    private static Cotangent Within(ProgramBuilder builder, IReadOnlyList<ProgramOutput> results, Cotangent cotangent, EquatableArray<int> all)
+    {
+        if (cotangent.Results == all)
+            return cotangent;
+        var names = string.Join("|", cotangent.Results.Select(r => results[r].Name));
+        var given = builder.Host(new HostEquation(HostOperation.HasUpstream, HostKind.Bool, [], names));
+        var extents = builder.TypeOf(cotangent.Value).Extents;
+        var condition = builder.Rearrange(builder.Fill(Atom.Host(given), [], ElementKind.Boolean), Enumerable.Repeat(-1, extents.Count).ToArray(), extents);
+        var value = builder.Emit(Primitive.Where, Atom.Variable(condition), Atom.Variable(cotangent.Value), Atom.Literal(0));
+        return cotangent with { Value = value, Results = all };
+    }
+
+    private static Cotangent Sum(ProgramBuilder builder, IReadOnlyList<ProgramOutput> results, Cotangent x, Cotangent z)
+    {
+        var all = x.Results.Union(z.Results).OrderBy(r => r).ToEquatableArray();
+        return Sum(builder, Within(builder, results, x, all), Within(builder, results, z, all));
+    }
 
     /// <summary>
     /// What neither lets through stays discarded; where one guard contains the other, it is the guard of the sum. Conditions of both stay conditions of
@@ -101,12 +139,12 @@ public static class Differentiate
             return z with { Value = Add(VjpContext.Settle(builder, x), z.Value) };
         var sum = Add(VjpContext.Settle(builder, x), VjpContext.Settle(builder, z));
         if (x.Guard is not { } left || z.Guard is not { } right || IsOpposite(builder, left, right))
-            return new(sum, null);
+            return x with { Value = sum, Guard = null };
         var (ofX, ofZ) = (new Term(builder, Atom.Variable(left)), new Term(builder, Atom.Variable(right)));
         var guard = ofX.Of(Primitive.Or, ofZ);
         foreach (var (condition, source) in Conditions(ofX).Intersect(Conditions(ofZ)))
             guard = new Spreading(source, condition.Type.Extents, ofX.Type.Extents).Apply(condition).Of(Primitive.And, guard);
-        return new(sum, guard.Variable);
+        return x with { Value = sum, Guard = guard.Variable };
     }
 
     /// <summary>The conditions of a guard, each as what it is spread from and the position of that which each of the guard's positions has.</summary>

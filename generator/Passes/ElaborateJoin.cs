@@ -120,11 +120,14 @@ internal sealed class ElaborateJoin(Function function, IReadOnlyList<Program> pr
                 var (with, without) = (given.Outputs[k], absent.Outputs[k]);
                 if (Join(left[with.Variable], right[without.Variable]) is not { } variable || Promoted(with.DType, without.DType) is not { } dtype)
                     return null;
-                builder.Output(with.Name, variable, with.Role, with.Differentiable || without.Differentiable, dtype);
+                builder.Output(with.Name, variable, with.Role, Reached(with, without), dtype);
             }
 
             return DeadCode.Run(builder.Build());
         }
+
+        private EquatableArray<string> Reached(ProgramOutput with, ProgramOutput without) =>
+            function.Parameters.Select(p => p.Name).Where(p => with.Reached.Contains(p) || without.Reached.Contains(p)).ToEquatableArray();
 
         private static IEnumerable<(ProgramInput Input, TensorType Type)> Inputs(Program program) => program.Inputs.Select(i => (i, program.Types[i.Variable]));
 

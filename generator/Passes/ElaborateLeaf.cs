@@ -48,7 +48,7 @@ internal sealed class ElaborateLeaf
                 return null;
             }
 
-            outputs.Add(new ProgramOutput(function.ResultNames[i], tensor.As(ElaborateTensors.KindOf(tensor) ?? ElementKind.Real), OutputRole.Result, false, tensor.DType));
+            outputs.Add(new ProgramOutput(function.ResultNames[i], tensor.As(ElaborateTensors.KindOf(tensor) ?? ElementKind.Real), OutputRole.Result, default, tensor.DType));
         }
 
         return new ElaborateLeaf(path, outputs.ToEquatableArray());
@@ -87,10 +87,10 @@ internal sealed class ElaborateLeaf
         }
 
         foreach (var output in outputs)
-            builder.Output(output.Name, variables[output.Variable], output.Role, false, output.DType);
+            builder.Output(output.Name, variables[output.Variable], output.Role, default, output.DType);
         var program = builder.Build();
-        var active = Differentiate.Active(program);
-        return program with { Outputs = program.Outputs.Select(o => o with { Differentiable = active[o.Variable] }).ToEquatableArray() };
+        var reached = Differentiate.Reached(program);
+        return program with { Outputs = program.Outputs.Select(o => o with { Reached = reached[o.Variable] }).ToEquatableArray() };
 
         Atom Copied(Atom atom) => atom switch
         {

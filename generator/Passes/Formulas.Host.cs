@@ -18,6 +18,7 @@ public static partial class Formulas
             HostOperation.Literal => FormulaText.Atom(Plain(host)),
             HostOperation.Size => FormulaText.Atom($"|{host.Extent}|"),
             HostOperation.IsPresent => FormulaText.Atom($"present({host.Text})"),
+            HostOperation.HasUpstream => FormulaText.Atom($"upstream({host.Text})"),
             HostOperation.Unary => host.Text switch
             {
                 "-" => -Operand(0),

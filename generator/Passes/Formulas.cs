@@ -94,7 +94,7 @@ public static partial class Formulas
         }
 
         foreach (var output in joint.Outputs)
-            builder.Output(output.Name, renamed[output.Variable], output.Role, output.Differentiable, output.DType);
+            builder.Output(output.Name, renamed[output.Variable], output.Role, output.Reached, output.DType);
         return DeadCode.Run(Cse.Run(Simplify.Run(builder.Build())));
     }
 

@@ -52,7 +52,7 @@ public static class Residuals
                 forward = forward with { Types = [.. forward.Types, whole.Types[variable]], Equations = [.. forward.Equations, masked] };
             }
 
-            forward = forward with { Outputs = [.. forward.Outputs, new ProgramOutput(name, output, OutputRole.Residual, false)] };
+            forward = forward with { Outputs = [.. forward.Outputs, new ProgramOutput(name, output, OutputRole.Residual)] };
         }
 
         return (DeadCode.Run(forward), DeadCode.Run(backward));

@@ -95,11 +95,11 @@ public sealed class Tiling
         {
             if (IsWide(program.Types[variable]))
                 return null;
-            tileOutputs.Add(new(Hand(variable), variable, OutputRole.Residual, false));
+            tileOutputs.Add(new(Hand(variable), variable, OutputRole.Residual));
         }
 
         var tile = Needed(tileOutputs.Select(o => o.Variable), e => places[e.Result] is Place.Local or Place.Sum);
-        var before = tile.Inputs.Where(v => definitions[v] is not null).Select(v => new ProgramOutput(Hand(v), v, OutputRole.Residual, false)).ToArray();
+        var before = tile.Inputs.Where(v => definitions[v] is not null).Select(v => new ProgramOutput(Hand(v), v, OutputRole.Residual)).ToArray();
         if (before.Any(o => places[o.Variable] == Place.Whole && !IsStretch(program.Types[o.Variable]))
             || tile.Inputs.Any(v => definitions[v] is null && places[v] == Place.Whole)
             || !tile.Equations.Contains(product))

@@ -71,7 +71,7 @@ public sealed class RewritingBuilder : ProgramBuilder
         }
 
         foreach (var output in program.Outputs)
-            builder.Output(output.Name, renamed[output.Variable], output.Role, output.Differentiable, output.DType);
+            builder.Output(output.Name, renamed[output.Variable], output.Role, output.Reached, output.DType);
         applied = builder.Applied;
         return builder.Build();
     }

@@ -7,9 +7,10 @@ public delegate void VjpRule(VjpContext context);
 
 /// <summary>
 /// A cotangent that may be guarded: where the Boolean variable Guard is false it is zero whatever Value is. The guard travels back
-/// with it, so that a derivative that overflows at a discarded position is discarded too instead of being multiplied by zero.
+/// with it, so that a derivative that overflows at a discarded position is discarded too instead of being multiplied by zero. It is of
+/// some of the results, by their numbers: where none of them has an upstream, there is none, and Value is anything.
 /// </summary>
-public sealed record Cotangent(int Value, int? Guard)
+public sealed record Cotangent(int Value, int? Guard, EquatableArray<int> Results)
 {
     /// <summary>The conditions of a guard, all of which must hold.</summary>
     public static IEnumerable<Term> Conditions(Term guard) =>
@@ -68,14 +69,14 @@ public sealed class VjpContext
     public void GiveView(int operand, Func<int, int> move)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(move(cotangent.Value), Moved(move)));
+            give(operand, cotangent with { Value = move(cotangent.Value), Guard = Moved(move) });
     }
 
     /// <summary>A rule each of whose elements depends on one element of the cotangent: the guard moves to them.</summary>
     public void GiveGuarded(int operand, Func<Term, Term> rule, Func<int, int> move)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(rule(Term(cotangent.Value)).Variable, Moved(move)));
+            give(operand, cotangent with { Value = rule(Term(cotangent.Value)).Variable, Guard = Moved(move) });
     }
 
     /// <summary>
@@ -88,7 +89,7 @@ public sealed class VjpContext
         if (isWhole)
             Give(operand, rule);
         else if (Wants(operand))
-            give(operand, new Cotangent(rule(Settled).Variable, All(spread)));
+            give(operand, cotangent with { Value = rule(Settled).Variable, Guard = All(spread) });
     }
 
     /// <summary>A rule that sums over positions and then moves elements; the conditions that are the same along all of them stay.</summary>
@@ -98,7 +99,7 @@ public sealed class VjpContext
             return;
         var spread = SpreadConditions(positions, out var isWhole);
         var sum = Builder.Sum(isWhole ? cotangent.Value : Settled.Variable, positions);
-        give(operand, new Cotangent(move(sum), All(spread.Select(Kept)) is { } guard ? move(guard) : null));
+        give(operand, cotangent with { Value = move(sum), Guard = All(spread.Select(Kept)) is { } guard ? move(guard) : null });
 
         Term Kept(Term condition)
         {
@@ -119,7 +120,7 @@ public sealed class VjpContext
         if (!Wants(operand))
             return;
         var spread = SpreadConditions(positions, out var isWhole);
-        give(operand, new Cotangent(rule(isWhole ? Term(cotangent.Value) : Settled), All(spread.Select(Moved))));
+        give(operand, cotangent with { Value = rule(isWhole ? Term(cotangent.Value) : Settled), Guard = All(spread.Select(Moved)) });
 
         Term Moved(Term condition)
         {
@@ -132,7 +133,7 @@ public sealed class VjpContext
     public void GiveSettled(int operand, Func<Term, int> rule)
     {
         if (Wants(operand))
-            give(operand, new Cotangent(rule(Settled), null));
+            give(operand, cotangent with { Value = rule(Settled), Guard = null });
     }
 
     private Term Settled => Term(Settle(Builder, cotangent));

@@ -27,6 +27,9 @@ internal sealed class HostCode
         var equation = host[id];
         if (equation.Operation == HostOperation.Literal)
             return equation.Text;
+        // A backward changes it to what it is given.
+        if (equation.Operation == HostOperation.HasUpstream)
+            return "true";
         if (equation.Operation == HostOperation.Parameter && !names.IsNullable(equation.Text))
             return SourceWriter.Identifier(equation.Text);
         var name = prefix + id.ToString(CultureInfo.InvariantCulture);

@@ -119,7 +119,7 @@ internal sealed class PlanEmitter
                 {
                     var type = variant.Forward.Types[result.Variable];
                     var dtype = string.Join(", ", result.DType.Select(t => DType(t)));
-                    writer.Line($"new({SourceWriter.Quoted(result.Name)}, {Execution}ElementKind.{type.Kind}, [{string.Join(", ", type.Extents.Select(Size))}], {Flag(result.Differentiable)}, [{dtype}]),");
+                    writer.Line($"new({SourceWriter.Quoted(result.Name)}, {Execution}ElementKind.{type.Kind}, [{string.Join(", ", type.Extents.Select(Size))}], {Gradients(variant, result)}, [{dtype}]),");
                 }
 
             writer.Line("],");
@@ -134,6 +134,10 @@ internal sealed class PlanEmitter
             }
 
             writer.Line($"Gradients = [{string.Join(", ", GradientParameters(variant).Select(Number))}],");
+            var host = variant.Gradient.Source.Host;
+            var upstreams = Enumerable.Range(0, host.Count).Where(s => host[s].Operation == HostOperation.HasUpstream).ToArray();
+            if (upstreams.Length > 0)
+                writer.Line($"Upstreams = [{string.Join(", ", upstreams.Select(s => InvariantText.Of($"new({s}, [{string.Join(", ", host[s].Text.Split('|').Select(r => Number(names.Result(r))))}])")))}],");
             Loops(writer, index, "Value", variant.Value);
             Loops(writer, index, "ValueAndGradient", variant.ValueAndGradient);
             if (variant.ValueAndResiduals is { } keeping)
@@ -151,6 +155,17 @@ internal sealed class PlanEmitter
 
     private IEnumerable<int> GradientParameters(Variant variant) =>
         variant.Joint.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => names.Parameter(o.Name));
+
+    /// <summary>Bit k is set if gradient k is of the result.</summary>
+    private static string Gradients(Variant variant, ProgramOutput result)
+    {
+        var gradients = variant.Joint.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
+        var reached = 0UL;
+        for (var k = 0; k < Math.Min(gradients.Length, 64); k++)
+            if (result.Reached.Contains(gradients[k].Name))
+                reached |= 1UL << k;
+        return InvariantText.Of($"{reached}");
+    }
 
     private string DType(DTypeTerm term)
     {

@@ -33,7 +33,7 @@ public static class ObjectiveRun
         var dtypes = isFew ? fewDTypes[..tensors.Length] : new sbyte[tensors.Length];
         var isDouble = Read(spec, tensors, handles, dtypes);
         var needs = Required(variant, handles);
-        var differentiable = needs == 0 ? [] : variant.DifferentiableResults;
+        var differentiable = needs == 0 ? [] : variant.ResultsOf(needs);
 
         // Where one scalar is all that a backward can start from, the gradients are known but for a factor: the forward computes them in
         // the same loops as the value, which the backward would have to run again. Not where it need not, because what costs most is kept
@@ -152,7 +152,7 @@ public static class ObjectiveRun
             using var one = upstream is null ? One(joint.Parameters[variant.Gradients[BitOperations.TrailingZeroCount(donated)]], call.ComputeType) : null;
             var upstreams = new nint[variant.DifferentiableResults.Length];
             upstreams[Array.IndexOf(variant.DifferentiableResults, 0)] = (upstream ?? one!).Handle;
-            recorded.Backward(upstreams, isRecorded: false, new GivenInputs(joint.Parameters), outputs[results..]);
+            recorded.Compute(upstreams, joint.Needs, isRecorded: false, new GivenInputs(joint.Parameters), outputs[results..]);
         }
         catch
         {

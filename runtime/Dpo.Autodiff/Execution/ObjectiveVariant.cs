@@ -6,10 +6,10 @@ namespace Dpo.Autodiff.Execution;
 /// <param name="name">Its name: of the tuple's element, or <c>Value</c>.</param>
 /// <param name="kind">What its elements are.</param>
 /// <param name="extents">Its sizes, outermost first.</param>
-/// <param name="isDifferentiable">Whether some differentiable parameter reaches it.</param>
+/// <param name="gradients">Bit k is set if gradient k is of it: its parameter reaches it.</param>
 /// <param name="dtype">What its dtype is promoted from.</param>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public sealed class ResultSpec(string name, ElementKind kind, Size[] extents, bool isDifferentiable, DTypeTerm[] dtype)
+public sealed class ResultSpec(string name, ElementKind kind, Size[] extents, ulong gradients, DTypeTerm[] dtype)
 {
     internal string Name => name;
 
@@ -17,11 +17,22 @@ public sealed class ResultSpec(string name, ElementKind kind, Size[] extents, bo
 
     internal Size[] Extents => extents;
 
-    internal bool IsDifferentiable => isDifferentiable;
+    internal ulong Gradients => gradients;
 
     internal DTypeTerm[] DType => dtype;
 
     internal bool IsScalar => extents.Length == 0;
+}
+
+/// <summary>A scalar that tells a backward whether some of several results have an upstream gradient.</summary>
+/// <param name="scalar">The scalar: 1 where one has, 0 where none has.</param>
+/// <param name="results">The results.</param>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public sealed class UpstreamScalar(int scalar, int[] results)
+{
+    internal int Scalar => scalar;
+
+    internal int[] Results => results;
 }
 
 /// <summary>What a forward keeps for its backward: a tensor of the compute type, of Int64 or Bool.</summary>
@@ -47,6 +58,9 @@ public sealed class ObjectiveVariant
 
     /// <summary>What <see cref="ValueAndResiduals"/> keeps, in order.</summary>
     public ResidualSpec[] Residuals { get; init; } = [];
+
+    /// <summary>The scalars that depend on which results have an upstream gradient.</summary>
+    public UpstreamScalar[] Upstreams { get; init; } = [];
 
     /// <summary>Results.</summary>
     public required LoopKernel Value { get; init; }
@@ -87,8 +101,15 @@ public sealed class ObjectiveVariant
         return tiled is not null && tiled.Fits(extents) ? tiled : null;
     }
 
-    /// <summary>The results that are part of the autograd graph, in order.</summary>
-    internal int[] DifferentiableResults => field ??= [.. Enumerable.Range(0, Results.Length).Where(i => Results[i].IsDifferentiable)];
+    /// <summary>The results that may be part of the autograd graph, in order.</summary>
+    internal int[] DifferentiableResults => field ??= [.. Enumerable.Range(0, Results.Length).Where(i => Results[i].Gradients != 0)];
+
+    /// <summary>The results that are part of the autograd graph where some gradients are wanted, in order.</summary>
+    internal int[] ResultsOf(ulong needs)
+    {
+        var all = DifferentiableResults;
+        return Array.TrueForAll(all, i => (Results[i].Gradients & needs) != 0) ? all : Array.FindAll(all, i => (Results[i].Gradients & needs) != 0);
+    }
 
     /// <summary>The parameters that a gradient reads, or is written over.</summary>
     internal int[] GradientInputs => field ??= [.. Gradient.Arguments.Select(argument => argument.Slot).Concat(TorchGradient.Inputs)

@@ -61,7 +61,14 @@ internal sealed class RecordedCall
     /// <param name="gradients">Receives handles of new tensors, 0 where none is wanted.</param>
     internal void Backward(ReadOnlySpan<nint> upstreams, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
     {
-        if (upstreams.IndexOfAnyExcept(0) < 0)
+        var reached = 0UL;
+        for (var i = 0; i < Results.Length; i++)
+        {
+            if (upstreams[i] != 0)
+                reached |= Variant.Results[Results[i]].Gradients;
+        }
+
+        if ((Needs & reached) == 0)
             return;
         lock (precomputed)
         {
@@ -69,7 +76,7 @@ internal sealed class RecordedCall
             if (isPrecomputed && !isRecorded)
                 HandOver(upstreams[0], gradients);
             else
-                Compute(upstreams, isRecorded, saved, gradients);
+                Compute(upstreams, Needs & reached, isRecorded, saved, gradients);
         }
     }
 
@@ -97,7 +104,8 @@ internal sealed class RecordedCall
         }
     }
 
-    private void Compute(ReadOnlySpan<nint> upstreams, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
+    /// <summary>As <see cref="Backward"/>, for the backward of a call that nobody else has: those of the gradients that are needed, 0 where no result with an upstream gradient reaches them.</summary>
+    internal void Compute(ReadOnlySpan<nint> upstreams, ulong needs, bool isRecorded, ISavedInputs saved, Span<nint> gradients)
     {
         var count = Variant.Results.Length;
         var inputs = new nint[dtypes.Length];
@@ -119,18 +127,21 @@ internal sealed class RecordedCall
                 HasFinalGradients = true,
                 Upstreams = given,
                 Residuals = residuals,
-                Donated = donated,
+                Donated = donated & needs,
                 AbsentUpstream = 0,
                 Extents = extents,
                 Scalars = scalars,
-                Needs = Needs,
+                Needs = needs,
                 IsDouble = isDouble,
             };
             for (var i = 0; i < Results.Length; i++)
-            {
                 given[Results[i]] = upstreams[i];
-                if (upstreams[i] == 0 && !Variant.Results[Results[i]].IsScalar)
-                    given[Results[i]] = zeros[Results[i]] = Zeros(call, Results[i]);
+            foreach (var upstream in Variant.Upstreams)
+                scalars[upstream.Scalar] = Array.Exists(upstream.Results, i => given[i] != 0) ? 1 : 0;
+            foreach (var result in Variant.DifferentiableResults)
+            {
+                if (given[result] == 0 && !Variant.Results[result].IsScalar)
+                    given[result] = zeros[result] = Zeros(call, result);
             }
 
             call.Run(isRecorded, outputs);

@@ -20,7 +20,7 @@ internal static class PrimitivePrograms
             var draft = new Draft(primitive + programs.Count.ToString());
             _ = draft.X; // the compute dtype is that of the real inputs
             var result = body(draft);
-            draft.Builder.Output("y", result, OutputRole.Result, differentiable: true);
+            draft.Builder.Output("y", result, OutputRole.Result, ["x"]);
             programs.Add(draft.Builder.Build());
         }
 

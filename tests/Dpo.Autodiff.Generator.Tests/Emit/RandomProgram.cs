@@ -45,8 +45,8 @@ internal sealed class RandomProgram
         for (var i = 0; i < 12; i++)
             draw.Step();
         var loss = draw.builder.Sum(draw.Tame(draw.matrices[^1]), 0, 1);
-        draw.builder.Output("loss", loss, OutputRole.Result, differentiable: true);
-        draw.builder.Output("row", draw.rows[^1], OutputRole.Result, differentiable: true);
+        draw.builder.Output("loss", loss, OutputRole.Result, ["x"]);
+        draw.builder.Output("row", draw.rows[^1], OutputRole.Result, ["x"]);
         draw.builder.Output("mask", draw.masks[^1], OutputRole.Result);
         return draw.builder.Build();
     }

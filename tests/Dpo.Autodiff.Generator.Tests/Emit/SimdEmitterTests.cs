@@ -102,7 +102,7 @@ public class SimdEmitterTests
             _ = draft.X;
             var left = draft.Of(first, Atom.Variable(argument(draft)));
             var right = draft.Of(second, Atom.Variable(negative(draft)));
-            draft.Builder.Output("y", draft.Of(Primitive.Multiply, Atom.Variable(left), Atom.Variable(right)), OutputRole.Result, differentiable: true);
+            draft.Builder.Output("y", draft.Of(Primitive.Multiply, Atom.Variable(left), Atom.Variable(right)), OutputRole.Result, ["x"]);
             return draft.Builder.Build();
         }
     }

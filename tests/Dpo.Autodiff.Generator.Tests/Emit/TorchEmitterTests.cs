@@ -104,7 +104,7 @@ public class TorchEmitterTests
             Primitive.Multiply,
             Atom.Variable(builder.Rearrange(x, [0, -1, 1], [pair, player, item])),
             Atom.Variable(builder.Rearrange(head, [-1, 0, 1], [pair, player, item])));
-        builder.Output("logits", builder.Sum(product, 2), OutputRole.Result, true);
+        builder.Output("logits", builder.Sum(product, 2), OutputRole.Result, ["x"]);
         var program = builder.Build();
         var code = new TorchCode([program], PrimitivePrograms.Axes);
         Assert.Contains("einsum(\"ac,bc->ab\", x, head)", code.Texts[0], StringComparison.Ordinal);

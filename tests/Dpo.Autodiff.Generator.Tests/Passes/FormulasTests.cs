@@ -96,7 +96,7 @@ public class FormulasTests
     private static Task Match(Sample s, (string Name, Term Value)[] results, [CallerMemberName] string method = "")
     {
         foreach (var (name, value) in results)
-            s.Builder.Output(name, value.Variable, OutputRole.Result, true);
+            s.Builder.Output(name, value.Variable, OutputRole.Result, ["x"]);
         var forward = Cse.Run(Simplify.Run(s.Builder.Build()));
         var joint = DeadCode.Run(Cse.Run(Simplify.Run(Differentiate.Joint(forward))));
         var formula = Formulas.Of(forward, joint);

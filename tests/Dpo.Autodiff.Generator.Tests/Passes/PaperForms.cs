@@ -51,7 +51,7 @@ public sealed record PaperForm(string Spelling, string Row, Func<Term, Term, Ter
         var builder = new ProgramBuilder("paper");
         Term Input(string name) => new(builder, Atom.Variable(builder.Input(name, new TensorType(ElementKind.Real, [Extent.Fixed(2)]), true)));
         var value = Build(Input("a"), Input("b"));
-        builder.Output("value", value.Variable, OutputRole.Result, true);
+        builder.Output("value", value.Variable, OutputRole.Result, ["x"]);
         return builder.Build();
     }
 

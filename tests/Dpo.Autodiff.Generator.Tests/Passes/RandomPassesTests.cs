@@ -54,7 +54,7 @@ public class RandomPassesTests
         // The scale is the largest intermediate.
         var everything = reference with
         {
-            Outputs = Enumerable.Range(0, reference.Types.Count).Select(v => new ProgramOutput("v", v, OutputRole.Result, false)).ToEquatableArray(),
+            Outputs = Enumerable.Range(0, reference.Types.Count).Select(v => new ProgramOutput("v", v, OutputRole.Result)).ToEquatableArray(),
         };
         var scale = Run(everything, inputs).SelectMany(v => v).Where(double.IsFinite).Max(Math.Abs);
         foreach (var variant in variants)

@@ -44,7 +44,7 @@ public class ResidualsTests
         var index = builder.Rearrange(builder.Input("label", label, differentiable: false), [0, -1], [Sample.Token, Extent.One]);
         var all = builder.Emit(Primitive.LogSoftmax, new Parameters.Axis(1), Atom.Variable(x));
         var picked = builder.Rearrange(builder.Gather(all, index, 1, [0, -1]), [0], [Sample.Token]);
-        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(picked)), OutputRole.Result, differentiable: true);
+        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(picked)), OutputRole.Result, ["logits"]);
         var whole = Scheduled.Clean(Lower.Run(Scheduled.Clean(Differentiate.Whole(Scheduled.Clean(builder.Build())))));
         var (keeping, remaining) = Residuals.Split(whole);
         Assert.All(keeping.Outputs.Where(o => o.Role == OutputRole.Residual), o => Assert.Equal([Sample.Token], keeping.Types[o.Variable].Extents));
@@ -63,7 +63,7 @@ public class ResidualsTests
         var x = builder.Input("x", new TensorType(ElementKind.Real, [Sample.Token]), differentiable: true);
         var turned = builder.Emit(Primitive.Flip, new Parameters.Axis(0), Atom.Variable(x));
         var product = builder.Emit(Primitive.Multiply, Atom.Variable(x), Atom.Variable(turned));
-        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(product)), OutputRole.Result, differentiable: true);
+        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(product)), OutputRole.Result, ["x"]);
         var (_, remaining) = Residuals.Split(Scheduled.Clean(Lower.Run(Scheduled.Clean(Differentiate.Whole(Scheduled.Clean(builder.Build()))))));
         Assert.Equal(0UL, Donation.Of(Scheduler.Run(remaining, "backward")));
     }
@@ -77,7 +77,7 @@ public class ResidualsTests
         var whole = builder.Input("x", new TensorType(ElementKind.Integer, [Sample.Token]), differentiable: false);
         var turned = builder.Convert(builder.Emit(Primitive.Flip, new Parameters.Axis(0), Atom.Variable(whole)), ElementKind.Real);
         var product = builder.Emit(Primitive.Multiply, Atom.Variable(x), Atom.Variable(turned));
-        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(product)), OutputRole.Result, differentiable: true);
+        builder.Output("loss", builder.Emit(Primitive.Sum, new Parameters.Reduce([0]), Atom.Variable(product)), OutputRole.Result, ["x"]);
         var (_, remaining) = Residuals.Split(Scheduled.Clean(Lower.Run(Scheduled.Clean(Differentiate.Whole(Scheduled.Clean(builder.Build()))))));
         Assert.Equal(0UL, Donation.Of(Scheduler.Run(remaining, "backward")));
     }
@@ -123,7 +123,7 @@ public class ResidualsTests
     private static Program Differentiable(Program program)
     {
         var marked = program with { Inputs = program.Inputs.Select(i => i with { Differentiable = program.Types[i.Variable].Kind == ElementKind.Real }).ToEquatableArray() };
-        var active = Differentiate.Active(marked);
-        return marked with { Outputs = marked.Outputs.Select(o => o with { Role = OutputRole.Result, Differentiable = active[o.Variable] }).ToEquatableArray() };
+        var reached = Differentiate.Reached(marked);
+        return marked with { Outputs = marked.Outputs.Select(o => o with { Role = OutputRole.Result, Reached = reached[o.Variable] }).ToEquatableArray() };
     }
 }

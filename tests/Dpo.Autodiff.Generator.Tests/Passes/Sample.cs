@@ -39,8 +39,8 @@ internal sealed class Sample
         for (var i = 0; i < results.Length; i++)
             Builder.Output("r" + i, results[i].Variable, OutputRole.Result);
         var program = Builder.Build();
-        var active = Differentiate.Active(program);
-        return program with { Outputs = program.Outputs.Select(o => o with { Differentiable = active[o.Variable] }).ToEquatableArray() };
+        var reached = Differentiate.Reached(program);
+        return program with { Outputs = program.Outputs.Select(o => o with { Reached = reached[o.Variable] }).ToEquatableArray() };
     }
 
     /// <summary>Standard normal reals, whole numbers below 3, coins.</summary>

@@ -729,7 +729,7 @@ static partial class C
             {
                 Results =
                 [
-                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], true, [new(0, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
+                    new("Value", global::Dpo.Autodiff.Execution.ElementKind.Real, [], 1, [new(0, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
                 ],
                 Residuals =
                 [

@@ -464,9 +464,9 @@ static partial class C
             {
                 Results =
                 [
-                    new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], true, [new(0, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(2, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(1, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(3, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
-                    new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], false, [new(0, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(2, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
-                    new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], false, [new(1, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(3, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
+                    new("loss", global::Dpo.Autodiff.Execution.ElementKind.Real, [], 3, [new(0, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(2, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(1, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(3, default, false, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
+                    new("chosenReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], 0, [new(0, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(2, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
+                    new("rejectedReward", global::Dpo.Autodiff.Execution.ElementKind.Real, [new(0, new global::Dpo.Autodiff.Execution.SizeTerm(0, 1))], 0, [new(1, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float), new(3, default, true, global::Dpo.Autodiff.Execution.DTypeLift.Float)]),
                 ],
                 Gradients = [0, 1],
                 Value = new(

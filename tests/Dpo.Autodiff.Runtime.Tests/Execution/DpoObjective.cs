@@ -69,9 +69,9 @@ internal static class DpoObjective
         {
             Results =
             [
-                new("loss", ElementKind.Real, [], true, Policy),
-                new("chosenReward", ElementKind.Real, Pair, areRewardsDifferentiable, Policy),
-                new("rejectedReward", ElementKind.Real, Pair, areRewardsDifferentiable, Policy),
+                new("loss", ElementKind.Real, [], 0b11, Policy),
+                new("chosenReward", ElementKind.Real, Pair, areRewardsDifferentiable ? 0b01UL : 0, Policy),
+                new("rejectedReward", ElementKind.Real, Pair, areRewardsDifferentiable ? 0b10UL : 0, Policy),
             ],
             Gradients = [0, 1],
             Value = new(KernelLauncher.Launch<ValueKernel>, 7, Arguments([.. inputs, .. results])),

@@ -60,9 +60,9 @@ internal static class TokenObjective
         {
             Results =
             [
-                new("scores", ElementKind.Real, [Row], true, [new(0, default, true, DTypeLift.None), new(3, default, false, DTypeLift.None)]),
-                new("counted", ElementKind.Boolean, [Row], false, [new(-1, ScalarType.Bool, true, DTypeLift.None)]),
-                new("label", ElementKind.Integer, [Row], false, [new(1, default, true, DTypeLift.None)]),
+                new("scores", ElementKind.Real, [Row], 1, [new(0, default, true, DTypeLift.None), new(3, default, false, DTypeLift.None)]),
+                new("counted", ElementKind.Boolean, [Row], 0, [new(-1, ScalarType.Bool, true, DTypeLift.None)]),
+                new("label", ElementKind.Integer, [Row], 0, [new(1, default, true, DTypeLift.None)]),
             ],
             Gradients = [0],
             Value = new(KernelLauncher.Launch<Kernel>, 9, Arguments([.. inputs, .. results])),
