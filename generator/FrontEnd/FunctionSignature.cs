@@ -20,8 +20,10 @@ internal static class FunctionSignature
 
     public static ReturnShape Returns(IMethodSymbol method) =>
         method.ReturnType is INamedTypeSymbol { IsTupleType: true } tuple
-            ? new(true, tuple.TupleElements.Select(e => e.IsExplicitlyNamedTupleElement ? e.Name : null).ToEquatableArray())
-            : new(false, [null]);
+            ? new(true, tuple.TupleElements.Select(e => e.IsExplicitlyNamedTupleElement ? e.Name : null).ToEquatableArray(), tuple.TupleElements.Select(e => IsNullable(e.Type)).ToEquatableArray())
+            : new(false, [null], [IsNullable(method.ReturnType)]);
+
+    private static bool IsNullable(ITypeSymbol type) => type.NullableAnnotation == NullableAnnotation.Annotated;
 
     /// <summary>The first parameter that is neither a tensor nor a number, or is passed by reference.</summary>
     public static IParameterSymbol? Unsupported(IMethodSymbol method) => method.Parameters.FirstOrDefault(p => !IsSupported(p));

@@ -17,8 +17,8 @@ public sealed record ObjectiveModel(
     string Accessibility,
     ReturnShape Returns);
 
-/// <summary>A single tensor, or a flat tuple of tensors (ElementNames null where the user left one unnamed).</summary>
-public sealed record ReturnShape(bool IsTuple, EquatableArray<string?> ElementNames);
+/// <summary>A single tensor, or a flat tuple of tensors (ElementNames null where the user left one unnamed), and which are declared as <c>Tensor?</c>.</summary>
+public sealed record ReturnShape(bool IsTuple, EquatableArray<string?> ElementNames, EquatableArray<bool> IsNullable);
 
 /// <summary>Where a member is declared.</summary>
 /// <param name="Namespace">The namespace, or empty.</param>

@@ -115,9 +115,15 @@ internal sealed class ObjectiveNames
     public string GradientOf(FunctionParameter parameter) => "Grad" + Pascal(parameter.Name);
 
     /// <summary>The method's return type: a tensor, or the user's tuple.</summary>
-    public string ReturnType => Objective.Model.Returns is { IsTuple: true } tuple
-        ? "(" + string.Join(", ", tuple.ElementNames.Select(n => Tensor + (n is null ? "" : " " + SourceWriter.Identifier(n)))) + ")"
-        : Tensor;
+    public string ReturnType
+    {
+        get
+        {
+            var returns = Objective.Model.Returns;
+            var elements = returns.ElementNames.Zip(returns.IsNullable, (name, isNullable) => Tensor + (isNullable ? "?" : "") + (name is null ? "" : " " + SourceWriter.Identifier(name)));
+            return returns.IsTuple ? "(" + string.Join(", ", elements) + ")" : elements.Single();
+        }
+    }
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -385,8 +385,8 @@ internal sealed class PlanEmitter
             var result = names.Fresh("result");
             writer.Line($"var {result} = {names.Method}({string.Join(", ", names.Parameters.Select(p => SourceWriter.Identifier(p.Name)))});");
             writer.Line(names.Objective.Model.Returns.IsTuple
-                ? $"return [{string.Join(", ", Enumerable.Range(1, names.Results.Count).Select(i => InvariantText.Of($"{result}.Item{i}")))}];"
-                : $"return [{result}];");
+                ? $"return [{string.Join(", ", Enumerable.Range(1, names.Results.Count).Select(i => InvariantText.Of($"{result}.Item{i}{Given(i - 1)}")))}];"
+                : $"return [{result}{Given(0)}];");
         }
 
         writer.Line();
@@ -396,6 +396,9 @@ internal sealed class PlanEmitter
         using (writer.Block($"internal static {ObjectiveNames.Tensor}?[] EagerWithGrad(global::System.ReadOnlySpan<{ObjectiveNames.Tensor}?> {table}, {ObjectiveNames.Tensor}? {upstream}{hyper})"))
             writer.Line($"return {Execution}ObjectiveRun.EagerWithGrad(Spec, [{string.Join(", ", names.Gradients.Select(p => Number(names.Parameter(p.Name))))}], {table}, {given} => Eager({arguments}), {upstream});");
     }
+
+    // No result is null, whatever the method's type says.
+    private string Given(int result) => names.Objective.Model.Returns.IsNullable[result] ? "!" : "";
 
     private static string Flag(bool value) => value ? "true" : "false";
 

@@ -11,6 +11,18 @@ public class DeterminismTests
     private static readonly string[] Sources = SampleObjectives.All
         .Select(o => InMemoryProject.Usings + $"public static partial class {o.Key}Objectives\n{{\n{o.Value}\n}}\n").ToArray();
 
+    private const string DeclaredNullable =
+        """
+        public static partial class DeclaredNullable
+        {
+            [Objective]
+            public static (Tensor loss, Tensor? metric) Pair([Axes("n")] Tensor x) => (x.mean(), x.detach().amax());
+
+            [Objective]
+            public static Tensor? Single([Axes("n")] Tensor x) => x.exp().mean();
+        }
+        """;
+
     private static readonly Lazy<string> Expected = new(Generate);
 
     [Fact]
@@ -44,7 +56,8 @@ public class DeterminismTests
     [InlineData(NullableContextOptions.Enable, false)]
     public void The_generated_code_compiles_without_a_warning(NullableContextOptions nullable, bool checkOverflow)
     {
-        var sources = nullable == NullableContextOptions.Disable ? Sources.Select(s => "#nullable enable annotations\n" + s) : Sources;
+        var all = Sources.Append(InMemoryProject.Usings + DeclaredNullable);
+        var sources = nullable == NullableContextOptions.Disable ? all.Select(s => "#nullable enable annotations\n" + s) : all;
         var project = new InMemoryProject(sources, nullable: nullable, checkOverflow: checkOverflow).Generate();
         var generated = project.Compilation.SyntaxTrees.Where(t => !t.FilePath.StartsWith("Source", StringComparison.Ordinal)).ToHashSet();
         // CS1591, documentation that is missing, is among them: the project asks for documentation.

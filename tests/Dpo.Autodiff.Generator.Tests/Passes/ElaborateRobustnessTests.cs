@@ -79,7 +79,7 @@ public sealed class ElaborateRobustnessTests
     }
 
     private static ObjectiveModel Model(Function function, Function? callee = null) =>
-        new(function, callee is null ? [] : [callee with { Id = "M:C.G" }], new ContainerModel("", ["static class C"], "C"), "public", new ReturnShape(false, [null]));
+        new(function, callee is null ? [] : [callee with { Id = "M:C.G" }], new ContainerModel("", ["static class C"], "C"), "public", new ReturnShape(false, [null], [false]));
 
     private static Function Function(Random random, bool calls = true)
     {
