@@ -82,6 +82,9 @@ public enum DTypeLift
 
     /// <summary>Division, exp, a number with a fraction: at least Float32.</summary>
     Float,
+
+    /// <summary>The same, before it meets the others.</summary>
+    Alone,
 }
 
 /// <summary>What an output of a program is.</summary>

@@ -377,7 +377,8 @@ internal sealed class ElaborateTensors(ElaboratePath path)
     public EquatableArray<DTypeTerm> Promoted(ElementKind? kind, params ElaborateTensor[] tensors)
     {
         var own = tensors.Where(t => !t.IsWeak).ToArray();
-        var terms = own.SelectMany(Met).Distinct().ToEquatableArray();
+        var areMixed = own.Count(t => t.Rank > 0) > 1 && own.SelectMany(t => t.DType).Select(t => t.Source).Distinct(StringComparer.Ordinal).Skip(1).Any();
+        var terms = own.SelectMany(t => areMixed && t.Rank > 0 ? Settled([.. Met(t)]) : Met(t)).Distinct().ToEquatableArray();
         if (terms.Count == 0)
             return FixedType(kind switch { Integer => "Int64", Boolean => "Bool", _ => "Float32" }, tensors.Any(t => t.Rank > 0));
         if (tensors.Any(t => t.IsWeak && KindOf(t) == Real))
@@ -397,6 +398,19 @@ internal sealed class ElaborateTensors(ElaboratePath path)
         var isReal = outvoted.Any(t => t.Source is "Float32" or "Float64");
         return tensor.DType.Where(t => !outvoted.Contains(t))
             .Select(t => t with { HasDimensions = false, Lift = isReal ? DTypeLift.Float : t.Lift });
+    }
+
+    /// <summary>
+    /// The terms of a tensor with dimensions that may have been made real of whole numbers, which is Float32 beside half precision too:
+    /// said where it hangs on one parameter, or on none.
+    /// </summary>
+    private static IReadOnlyList<DTypeTerm> Settled(IReadOnlyList<DTypeTerm> terms)
+    {
+        var parameters = terms.Where(t => t.IsParameter).Select(t => t.Source).Distinct(StringComparer.Ordinal).ToArray();
+        var isReal = terms.Any(t => t.Lift >= DTypeLift.Float) && terms.All(t => t.WithoutParameter is null && (t.IsParameter || t.Source is not ("Float16" or "BFloat16" or "Float32" or "Float64")));
+        return !isReal || parameters.Length > 1 ? terms
+            : parameters.Length == 1 ? [new DTypeTerm(parameters[0], true, true, DTypeLift.Alone)]
+            : [.. FixedType("Float32", hasDimensions: true)];
     }
 
     private ElaborateTensor New(

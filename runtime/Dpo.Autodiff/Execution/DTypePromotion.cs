@@ -15,6 +15,9 @@ public enum DTypeLift
 
     /// <summary>At least Float32.</summary>
     Float,
+
+    /// <summary>The same, before it meets the others.</summary>
+    Alone,
 }
 
 /// <summary>One thing that a result's dtype is promoted from.</summary>
@@ -42,6 +45,8 @@ internal static class DTypePromotion
             var dtype = term.Parameter < 0 ? (sbyte)term.Fixed : parameters[term.Parameter];
             if (dtype < 0 || (term.WithoutParameter >= 0 && parameters[term.WithoutParameter] >= 0))
                 continue;
+            if (term.Lift == DTypeLift.Alone)
+                dtype = Lift(dtype, DTypeLift.Alone);
             lift = (DTypeLift)Math.Max((int)lift, (int)term.Lift);
             if (term.HasDimensions)
                 withDimensions = Promote(withDimensions, dtype);
@@ -64,7 +69,7 @@ internal static class DTypePromotion
     private static sbyte Lift(sbyte dtype, DTypeLift lift) => lift switch
     {
         DTypeLift.Sum when !IsFloating((ScalarType)dtype) => (sbyte)ScalarType.Int64,
-        DTypeLift.Float when !IsFloating((ScalarType)dtype) => (sbyte)ScalarType.Float32,
+        DTypeLift.Float or DTypeLift.Alone when !IsFloating((ScalarType)dtype) => (sbyte)ScalarType.Float32,
         _ => dtype,
     };
 

@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
+using Dpo.Autodiff.Generator.Tests.Harness;
 using Microsoft.CodeAnalysis.CSharp;
+using static TorchSharp.torch;
 
 namespace Dpo.Autodiff.Generator.Tests.Language;
 
@@ -34,6 +37,36 @@ public sealed class StrangerTests
         [Objective]
         public static (Tensor, Tensor, Tensor) Spread([Axes("pair")] Tensor x) => (x.sum(), x.std().detach(), x.var(0, unbiased: true).detach());
         """, 0, 1, 5));
+
+    [Fact]
+    public void Whole_numbers_made_real_are_not_half_precision()
+    {
+        var type = new InMemoryProject([InMemoryProject.Usings +
+            """
+            public static partial class C
+            {
+                [Objective]
+                public static (Tensor, Tensor, Tensor, Tensor) Ratios([Axes("pair token")] Tensor x, [Axes("pair token")] Tensor mask) => (
+                    x / log1p(arange(x.size(1)) + 1.0),
+                    (x * mask).sum(1) / (mask.sum(1) + 1e-8),
+                    x.sum(1) / mask.sum(1),
+                    (x + mask * 0.5).mean());
+            }
+            """]).Generate().Load().GetType("C")!;
+        foreach (var masked in new[] { ScalarType.Bool, ScalarType.Int64, ScalarType.BFloat16 })
+            foreach (var dtype in new[] { ScalarType.BFloat16, ScalarType.Float16, ScalarType.Float32, ScalarType.Float64 })
+            {
+                using var scope = NewDisposeScope();
+                object[] inputs = [rand(3, 5).to_type(dtype), (rand(3, 5) > 0.3).to_type(masked)];
+                Assert.Equal(DTypes(type), DTypes(type.GetNestedType("Fused")!));
+
+                ScalarType[] DTypes(Type holder)
+                {
+                    var results = (ITuple)holder.GetMethod("Ratios")!.Invoke(null, inputs)!;
+                    return [.. Enumerable.Range(0, results.Length).Select(i => ((Tensor)results[i]!).dtype)];
+                }
+            }
+    }
 
     [Fact]
     public void Numbers_that_a_mask_or_a_view_gave_dimensions_have_their_own_dtype() => Assert.Empty(Comparison.Differences(
