@@ -153,19 +153,13 @@ internal sealed class PlanEmitter
         writer.Line();
     }
 
-    private IEnumerable<int> GradientParameters(Variant variant) =>
-        variant.Joint.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => names.Parameter(o.Name));
+    private static IEnumerable<string> GradientNames(Variant variant) => variant.Joint.Outputs.Where(o => o.Role == OutputRole.Gradient).Select(o => o.Name);
+
+    private IEnumerable<int> GradientParameters(Variant variant) => GradientNames(variant).Select(names.Parameter);
 
     /// <summary>Bit k is set if gradient k is of the result.</summary>
-    private static string Gradients(Variant variant, ProgramOutput result)
-    {
-        var gradients = variant.Joint.Outputs.Where(o => o.Role == OutputRole.Gradient).ToArray();
-        var reached = 0UL;
-        for (var k = 0; k < Math.Min(gradients.Length, 64); k++)
-            if (result.Reached.Contains(gradients[k].Name))
-                reached |= 1UL << k;
-        return InvariantText.Of($"{reached}");
-    }
+    private static string Gradients(Variant variant, ProgramOutput result) =>
+        InvariantText.Of($"{GradientNames(variant).Take(64).Select((name, k) => result.Reached.Contains(name) ? 1UL << k : 0).Aggregate(0UL, (all, bit) => all | bit)}");
 
     private string DType(DTypeTerm term)
     {

@@ -32,7 +32,8 @@ public sealed class UpstreamScalar(int scalar, int[] results)
 {
     internal int Scalar => scalar;
 
-    internal int[] Results => results;
+    /// <summary>What the scalar is, given the upstream gradient of each result, or 0.</summary>
+    internal double Of(nint[] upstreams) => Array.Exists(results, i => upstreams[i] != 0) ? 1 : 0;
 }
 
 /// <summary>What a forward keeps for its backward: a tensor of the compute type, of Int64 or Bool.</summary>
@@ -107,8 +108,16 @@ public sealed class ObjectiveVariant
     /// <summary>The results that are part of the autograd graph where some gradients are wanted, in order.</summary>
     internal int[] ResultsOf(ulong needs)
     {
-        var all = DifferentiableResults;
-        return Array.TrueForAll(all, i => (Results[i].Gradients & needs) != 0) ? all : Array.FindAll(all, i => (Results[i].Gradients & needs) != 0);
+        foreach (var result in DifferentiableResults)
+        {
+            if ((Results[result].Gradients & needs) == 0)
+                return Some(needs);
+        }
+
+        return DifferentiableResults;
+
+        // Apart, since a call of which all results are differentiated makes no delegate.
+        int[] Some(ulong wanted) => Array.FindAll(DifferentiableResults, i => (Results[i].Gradients & wanted) != 0);
     }
 
     /// <summary>The parameters that a gradient reads, or is written over.</summary>

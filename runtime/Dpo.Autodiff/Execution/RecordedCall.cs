@@ -137,7 +137,7 @@ internal sealed class RecordedCall
             for (var i = 0; i < Results.Length; i++)
                 given[Results[i]] = upstreams[i];
             foreach (var upstream in Variant.Upstreams)
-                scalars[upstream.Scalar] = Array.Exists(upstream.Results, i => given[i] != 0) ? 1 : 0;
+                scalars[upstream.Scalar] = upstream.Of(given);
             foreach (var result in Variant.DifferentiableResults)
             {
                 if (given[result] == 0 && !Variant.Results[result].IsScalar)
